@@ -1,0 +1,155 @@
+//! The same stream captured several times is counted once.
+//!
+//! Copies are found by content: the same Odoo header, the same request end, path and status. Of a record that several
+//! copies hold, the richest copy's is kept; what only a poorer copy holds (it reaches further back, the other was cut)
+//! is added.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use stormtrace_logs::format::Source;
+
+use crate::events::{Content, Events};
+use crate::read::Input;
+
+/// Two inputs are copies if this share of the records in their common time span agrees.
+const COPY_SHARE: f64 = 0.5;
+/// An input is a duplicate if this share of its records is held by others.
+const DUPLICATE_SHARE: f64 = 0.9;
+/// Fewer records than this in the common span prove nothing (the seam of two rotated files).
+const FEWEST_COMMON: usize = 5;
+
+/// What came of one input.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// The input that holds the same stream, more richly.
+    pub duplicate_of: Option<usize>,
+    /// Stream number: copies and rotated parts of one stream share it, other hosts have others.
+    pub stream: u32,
+}
+
+/// Decides for every input, and removes from its events what a richer copy holds.
+pub fn settle(inputs: &mut [Input]) -> Vec<Standing> {
+    let mut standings = vec![Standing::default(); inputs.len()];
+    for source in [Source::Odoo, Source::NginxAccess, Source::NginxError, Source::PostgresLog] {
+        let mut order: Vec<usize> =
+            (0..inputs.len()).filter(|index| inputs.get(*index).is_some_and(|input| input.source == Some(source))).collect();
+        order.sort_by_cached_key(|index| {
+            let input = &inputs[*index];
+            (std::cmp::Reverse(richness(input)), std::cmp::Reverse(input.partial.events.fingerprints.len()), input.label.clone())
+        });
+        settle_source(inputs, &order, &mut standings);
+    }
+    standings
+}
+
+/// More is better: fields first.
+fn richness(input: &Input) -> u32 {
+    let events = &input.partial.events;
+    let mut points = 0;
+    if let Some(access) = events.access.iter().find(|access| access.status != 101) {
+        points += 8 * u32::from(access.request_time_us.is_some());
+        points += 4 * u32::from(events.access.iter().any(|access| access.connect_us.is_some() || access.never_connected));
+        points += 2 * u32::from(events.access.iter().any(|access| access.upstream_port != 0));
+    }
+    points + u32::from(events.fingerprints.iter().any(|content| content.us % 1_000_000 != 0))
+}
+
+struct Accepted {
+    input: usize,
+    all: Vec<Content>,
+    contributed: Vec<u64>,
+    span: Option<(i64, i64)>,
+}
+
+#[allow(clippy::indexing_slicing)] // every index comes from `order`, made from 0..inputs.len()
+fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standing]) {
+    let mut accepted: Vec<Accepted> = Vec::new();
+    let mut streams = 0;
+    for &index in order {
+        let contents = std::mem::take(&mut inputs[index].partial.events.fingerprints);
+        let span = inputs[index].partial.span;
+        let relatives: Vec<(usize, usize)> = accepted
+            .iter()
+            .enumerate()
+            .filter_map(|(at, other)| common(&contents, span, &other.all, other.span).map(|agreeing| (at, agreeing)))
+            .collect();
+        let mut held: FxHashMap<u64, u32> = FxHashMap::default();
+        for (at, _) in &relatives {
+            for fingerprint in &accepted[*at].contributed {
+                *held.entry(*fingerprint).or_insert(0) += 1;
+            }
+        }
+        let mut dropped = FxHashSet::default();
+        let mut contributed = Vec::new();
+        for content in &contents {
+            match held.get_mut(&content.fingerprint) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    dropped.insert(content.line);
+                }
+                _ => contributed.push(content.fingerprint),
+            }
+        }
+        if !contents.is_empty() && dropped.len() as f64 >= DUPLICATE_SHARE * contents.len() as f64 {
+            let best = relatives.iter().max_by_key(|(at, agreeing)| (*agreeing, std::cmp::Reverse(*at)));
+            standings[index].duplicate_of = best.map(|(at, _)| accepted[*at].input);
+        }
+        // A rotated part of a stream touches no other in time; another host does.
+        let apart = |other: &Accepted| match (span, other.span) {
+            (Some(a), Some(b)) => a.1.min(b.1) - a.0.max(b.0) < 60_000_000,
+            _ => true,
+        };
+        let stream = relatives.first().map(|(at, _)| standings[accepted[*at].input].stream).or_else(|| {
+            (1..=streams).find(|stream| {
+                accepted.iter().filter(|other| standings[other.input].stream == *stream).all(apart)
+            })
+        });
+        standings[index].stream = stream.unwrap_or_else(|| {
+            streams += 1;
+            streams
+        });
+        if !dropped.is_empty() {
+            remove(&mut inputs[index].partial.events, &contents, &dropped);
+        }
+        accepted.push(Accepted { input: index, all: contents, contributed, span });
+    }
+}
+
+/// The number of agreeing records, if the two are copies.
+fn common(a: &[Content], a_span: Option<(i64, i64)>, b: &[Content], b_span: Option<(i64, i64)>) -> Option<usize> {
+    let (a_span, b_span) = (a_span?, b_span?);
+    let from = a_span.0.max(b_span.0) - 1_000_000;
+    let to = a_span.1.min(b_span.1) + 1_000_000;
+    if from > to {
+        return None;
+    }
+    let inside = |contents: &[Content]| -> FxHashMap<u64, u32> {
+        let mut counts = FxHashMap::default();
+        for content in contents.iter().filter(|content| (from..=to).contains(&content.us)) {
+            *counts.entry(content.fingerprint).or_insert(0) += 1;
+        }
+        counts
+    };
+    let (left, right) = (inside(a), inside(b));
+    let total = |counts: &FxHashMap<u64, u32>| counts.values().map(|count| *count as usize).sum::<usize>();
+    let fewest = total(&left).min(total(&right));
+    let whole = fewest == a.len().min(b.len());
+    if fewest == 0 || (fewest < FEWEST_COMMON && !whole) {
+        return None;
+    }
+    let agreeing: usize =
+        left.iter().map(|(key, count)| (*count).min(right.get(key).copied().unwrap_or(0)) as usize).sum();
+    (agreeing as f64 >= COPY_SHARE * fewest as f64).then_some(agreeing)
+}
+
+fn remove(events: &mut Events, contents: &[Content], dropped: &FxHashSet<u64>) {
+    // A record without content of its own (a DETAIL) goes with the record before it.
+    let keep = |line: u64| {
+        let after = contents.partition_point(|content| content.line <= line);
+        after.checked_sub(1).and_then(|at| contents.get(at)).is_none_or(|content| !dropped.contains(&content.line))
+    };
+    events.access.retain(|event| keep(event.line));
+    events.served.retain(|event| keep(event.line));
+    events.odoo.retain(|event| keep(event.line));
+    events.nginx.retain(|event| keep(event.line));
+    events.postgres.retain(|event| keep(event.line));
+}

@@ -1,0 +1,545 @@
+//! What is kept of the records: compact owned events, each with its line, and the tables that their texts live in.
+
+use rustc_hash::FxHashMap;
+use stormtrace_logs::record::{ActivityCounts, Exception, NginxLifecycle, UpstreamFailure};
+
+/// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
+const MOST_TEXTS: usize = 200_000;
+
+/// Interned texts. Index 0 is the empty text.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    list: Vec<Box<str>>,
+    index: FxHashMap<Box<str>, u32>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        let mut texts = Texts { list: Vec::new(), index: FxHashMap::default() };
+        texts.add("");
+        texts
+    }
+}
+
+impl Texts {
+    /// The number of `text`, added if new.
+    pub fn add(&mut self, text: &str) -> u32 {
+        if let Some(known) = self.index.get(text) {
+            return *known;
+        }
+        if self.list.len() >= MOST_TEXTS {
+            return self.index.get("(other)").copied().unwrap_or(0);
+        }
+        if self.list.len() == MOST_TEXTS - 1 && text != "(other)" {
+            return self.add("(other)");
+        }
+        let number = u32::try_from(self.list.len()).unwrap_or(0);
+        self.list.push(text.into());
+        self.index.insert(text.into(), number);
+        number
+    }
+
+    /// The text of a number.
+    #[must_use]
+    pub fn get(&self, number: u32) -> &str {
+        self.list.get(number as usize).map_or("", |text| text)
+    }
+
+    /// Adds every text of `other`; the result maps its numbers to ours.
+    pub fn absorb(&mut self, other: &Texts) -> Vec<u32> {
+        other.list.iter().map(|text| self.add(text)).collect()
+    }
+}
+
+/// Who serves a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// The prefork workers.
+    Http,
+    /// Long-polling and websocket.
+    Bus,
+    /// nginx itself.
+    Static,
+}
+
+impl Lane {
+    /// Name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Http => "http",
+            Lane::Bus => "bus",
+            Lane::Static => "static",
+        }
+    }
+}
+
+/// One request at nginx. 72 bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// End, µs.
+    pub end_us: i64,
+    /// `$request_time`, µs.
+    pub request_time_us: Option<i64>,
+    /// `$upstream_response_time`, µs.
+    pub upstream_us: Option<i64>,
+    /// `$upstream_connect_time`, µs.
+    pub connect_us: Option<i64>,
+    /// Never reached an upstream though one was tried.
+    pub never_connected: bool,
+    /// `$status`.
+    pub status: u16,
+    /// Last `$upstream_status`, 0 if none.
+    pub upstream_status: u16,
+    /// Port of the upstream, 0 if unknown.
+    pub upstream_port: u16,
+    /// Lane.
+    pub lane: Lane,
+    /// Path without query.
+    pub path: u32,
+    /// Method.
+    pub method: u32,
+    /// Content, the same in every copy.
+    pub fingerprint: u64,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+impl Access {
+    /// When the request arrived, or ended if nothing tells.
+    #[must_use]
+    pub fn arrival_us(&self) -> i64 {
+        self.end_us - self.request_time_us.or(self.upstream_us).unwrap_or(0).max(0)
+    }
+
+    /// Server-side failure.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        (500..600).contains(&self.status)
+    }
+}
+
+/// One request at an Odoo worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Served {
+    /// End (headers written), µs.
+    pub end_us: i64,
+    /// Worker.
+    pub pid: u32,
+    /// Status.
+    pub status: u16,
+    /// Path without query.
+    pub path: u32,
+    /// Method.
+    pub method: u32,
+    /// SQL time, µs.
+    pub query_us: Option<i64>,
+    /// The rest, µs.
+    pub remaining_us: Option<i64>,
+    /// Served by the evented process.
+    pub evented: bool,
+    /// Content.
+    pub fingerprint: u64,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// What Odoo says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum OdooFact {
+    Timeout { class: u32, pid: u32, limit_s: u32 },
+    ThreadTimeout { thread: u32, limit_s: u32 },
+    CpuLimit { pid: u32, limit_s: u32 },
+    MemorySoft { pid: u32 },
+    EventedMemory,
+    ServerMemory,
+    MaxRequests { pid: u32 },
+    MaxAge { pid: u32 },
+    Alive { class: u32, pid: u32 },
+    Exiting { pid: u32 },
+    WorkerException { pid: u32 },
+    CriticalWorkerError { pid: u32 },
+    ParentChanged,
+    Banner { version: u32 },
+    HttpServiceRunning,
+    EventedServiceRunning,
+    EventedServiceError,
+    Stopping,
+    StoppingForcefully,
+    Reloading,
+    RegistryLoaded,
+    CronStart { job: u32 },
+    CronEnd { job: u32, duration_us: Option<i64> },
+    BusListen,
+    BusError,
+    BusMisrouted,
+    WebsocketError,
+    RegistryFailed,
+    QueueJobReset,
+    NonDatabaseRouting,
+    Retry,
+    Raised(Exception),
+}
+
+/// One record of Odoo's log that matters.
+#[derive(Debug, Clone, Copy)]
+pub struct OdooEvent {
+    /// When, µs.
+    pub us: i64,
+    /// Process that wrote it.
+    pub pid: u32,
+    /// What.
+    pub fact: OdooFact,
+    /// Content.
+    pub fingerprint: u64,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// One record of nginx's error log that matters.
+#[derive(Debug, Clone, Copy)]
+pub struct NginxError {
+    /// When, µs.
+    pub us: i64,
+    /// Upstream failure.
+    pub failure: Option<UpstreamFailure>,
+    /// Process event.
+    pub lifecycle: Option<NginxLifecycle>,
+    /// Target path without query.
+    pub path: u32,
+    /// Lane of the target.
+    pub lane: Lane,
+    /// Content.
+    pub fingerprint: u64,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// What PostgreSQL's log says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum PostgresFact {
+    Duration { duration_us: i64, query: u32 },
+    StillWaiting { pid: u32, waited_us: i64, holders: Vec<u32> },
+    Acquired { pid: u32, waited_us: i64 },
+    Holders { holders: Vec<u32> },
+    Deadlock,
+    Canceled { user: bool },
+    SerializationFailure,
+    Terminated { administrator: bool },
+    TooManyClients,
+    UnexpectedEof,
+    ClientLost,
+    Checkpoint { sync_us: i64, total_us: i64 },
+    ProcessKilled { signal: u32 },
+    ShuttingDown,
+    Recovery,
+    Ready,
+    AlterTimeout,
+    CancelCall { terminate: bool },
+}
+
+/// One record of PostgreSQL's log that matters.
+#[derive(Debug, Clone)]
+pub struct PostgresEvent {
+    /// When, µs.
+    pub us: i64,
+    /// Backend.
+    pub pid: u32,
+    /// application_name.
+    pub application: u32,
+    /// What.
+    pub fact: PostgresFact,
+    /// Content.
+    pub fingerprint: u64,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// State of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum State {
+    Active,
+    IdleInTransaction,
+    Other,
+}
+
+/// One session in a snapshot that was doing something.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Backend.
+    pub pid: u32,
+    /// application_name.
+    pub application: u32,
+    /// State.
+    pub state: State,
+    /// Waits for a lock.
+    pub lock_wait: bool,
+    /// Waits for storage.
+    pub io_wait: bool,
+    /// Age of the statement, µs.
+    pub query_age_us: Option<i64>,
+    /// Age of the transaction, µs.
+    pub xact_age_us: Option<i64>,
+    /// Age of the state, µs.
+    pub state_age_us: Option<i64>,
+    /// pg_blocking_pids.
+    pub blocked_by: Vec<u32>,
+    /// Query, shortened.
+    pub query: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// One snapshot of `pg_stat_activity`.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// When, µs.
+    pub us: i64,
+    /// Printed counts, the sampler taken off.
+    pub counts: Option<ActivityCounts>,
+    /// Sessions doing something.
+    pub sessions: Vec<Session>,
+    /// Sessions in all, where the capture shows all.
+    pub total: Option<u32>,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// One host sample.
+#[derive(Debug, Clone, Copy)]
+pub struct Host {
+    /// End of the interval, µs.
+    pub us: i64,
+    /// Busy, percent.
+    pub cpu_busy_percent: Option<f64>,
+    /// I/O wait, percent.
+    pub io_wait_percent: Option<f64>,
+    /// Blocked processes.
+    pub blocked: Option<u32>,
+    /// Run queue.
+    pub run_queue: Option<u32>,
+    /// Free memory, bytes.
+    pub memory_free_bytes: Option<u64>,
+    /// Swap traffic, KiB/s.
+    pub swap_kib_s: Option<f64>,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// One probe.
+#[derive(Debug, Clone, Copy)]
+pub struct Probe {
+    /// When, µs.
+    pub us: i64,
+    /// Answer, 0 for none.
+    pub http_code: u16,
+    /// Target.
+    pub target: u32,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// One kernel kill.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelKill {
+    /// When, µs.
+    pub us: i64,
+    /// Victim.
+    pub pid: u32,
+    /// Its name.
+    pub name: u32,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// One setting, and where it was read.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Program.
+    pub program: &'static str,
+    /// Option.
+    pub name: String,
+    /// Value.
+    pub value: String,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// A row of `pg_stat_statements`.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    /// Query.
+    pub query: u32,
+    /// Calls.
+    pub calls: u64,
+    /// Total, µs.
+    pub total_us: i64,
+    /// Maximum, µs.
+    pub max_us: i64,
+    /// Input number.
+    pub input: u32,
+    /// Line.
+    pub line: u64,
+}
+
+/// The content of one record: the same in every copy of a stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Content {
+    /// When, µs in the input's own zone.
+    pub us: i64,
+    /// Hash.
+    pub fingerprint: u64,
+    /// Line.
+    pub line: u64,
+}
+
+/// All events of one input, or of all.
+#[derive(Debug, Clone, Default)]
+#[allow(missing_docs)]
+pub struct Events {
+    pub texts: Texts,
+    pub access: Vec<Access>,
+    pub served: Vec<Served>,
+    pub odoo: Vec<OdooEvent>,
+    pub nginx: Vec<NginxError>,
+    pub postgres: Vec<PostgresEvent>,
+    pub snapshots: Vec<Snapshot>,
+    pub host: Vec<Host>,
+    pub probes: Vec<Probe>,
+    pub kernel: Vec<KernelKill>,
+    pub settings: Vec<Setting>,
+    pub statistics: Vec<Statistics>,
+    /// Content of every record of the input, for finding copies.
+    pub fingerprints: Vec<Content>,
+}
+
+impl Events {
+    /// Appends the events of what follows.
+    pub fn append(&mut self, later: Events) {
+        let map = self.texts.absorb(&later.texts);
+        let text = |number: u32| map.get(number as usize).copied().unwrap_or(0);
+        self.access.extend(later.access.into_iter().map(|mut event| {
+            event.path = text(event.path);
+            event.method = text(event.method);
+            event
+        }));
+        self.served.extend(later.served.into_iter().map(|mut event| {
+            event.path = text(event.path);
+            event.method = text(event.method);
+            event
+        }));
+        self.odoo.extend(later.odoo.into_iter().map(|mut event| {
+            event.fact = match event.fact {
+                OdooFact::Timeout { class, pid, limit_s } => OdooFact::Timeout { class: text(class), pid, limit_s },
+                OdooFact::ThreadTimeout { thread, limit_s } => OdooFact::ThreadTimeout { thread: text(thread), limit_s },
+                OdooFact::Alive { class, pid } => OdooFact::Alive { class: text(class), pid },
+                OdooFact::Banner { version } => OdooFact::Banner { version: text(version) },
+                OdooFact::CronStart { job } => OdooFact::CronStart { job: text(job) },
+                OdooFact::CronEnd { job, duration_us } => OdooFact::CronEnd { job: text(job), duration_us },
+                other => other,
+            };
+            event
+        }));
+        self.nginx.extend(later.nginx.into_iter().map(|mut event| {
+            event.path = text(event.path);
+            event
+        }));
+        self.postgres.extend(later.postgres.into_iter().map(|mut event| {
+            event.application = text(event.application);
+            if let PostgresFact::Duration { query, .. } = &mut event.fact {
+                *query = text(*query);
+            }
+            event
+        }));
+        for mut snapshot in later.snapshots {
+            for session in &mut snapshot.sessions {
+                session.application = text(session.application);
+                session.query = text(session.query);
+            }
+            self.add_snapshot(snapshot);
+        }
+        self.host.extend(later.host);
+        self.probes.extend(later.probes.into_iter().map(|mut probe| {
+            probe.target = text(probe.target);
+            probe
+        }));
+        self.kernel.extend(later.kernel.into_iter().map(|mut kill| {
+            kill.name = text(kill.name);
+            kill
+        }));
+        self.settings.extend(later.settings);
+        self.statistics.extend(later.statistics.into_iter().map(|mut row| {
+            row.query = text(row.query);
+            row
+        }));
+        self.fingerprints.extend(later.fingerprints);
+    }
+
+    /// Adds a snapshot. A listing printed row by row (CSV) arrives as one snapshot a row: rows of one stamp are joined.
+    pub fn add_snapshot(&mut self, snapshot: Snapshot) {
+        if let Some(last) = self.snapshots.last_mut()
+            && last.us == snapshot.us
+            && last.counts.is_none()
+            && snapshot.counts.is_none()
+        {
+            last.sessions.extend(snapshot.sessions);
+            last.total = last.total.zip(snapshot.total).map(|(a, b)| a + b);
+        } else {
+            self.snapshots.push(snapshot);
+        }
+    }
+
+    /// Moves every time by `shift_us` (a zone undone, a clock corrected).
+    pub fn shift(&mut self, shift_us: i64) {
+        if shift_us == 0 {
+            return;
+        }
+        self.access.iter_mut().for_each(|event| event.end_us += shift_us);
+        self.served.iter_mut().for_each(|event| event.end_us += shift_us);
+        self.odoo.iter_mut().for_each(|event| event.us += shift_us);
+        self.nginx.iter_mut().for_each(|event| event.us += shift_us);
+        self.postgres.iter_mut().for_each(|event| event.us += shift_us);
+        self.snapshots.iter_mut().for_each(|event| event.us += shift_us);
+        self.host.iter_mut().for_each(|event| event.us += shift_us);
+        self.probes.iter_mut().for_each(|event| event.us += shift_us);
+        self.kernel.iter_mut().for_each(|event| event.us += shift_us);
+    }
+
+    /// Names the input of every event.
+    pub fn set_input(&mut self, input: u32) {
+        self.access.iter_mut().for_each(|event| event.input = input);
+        self.served.iter_mut().for_each(|event| event.input = input);
+        self.odoo.iter_mut().for_each(|event| event.input = input);
+        self.nginx.iter_mut().for_each(|event| event.input = input);
+        self.postgres.iter_mut().for_each(|event| event.input = input);
+        self.snapshots.iter_mut().for_each(|event| event.input = input);
+        self.host.iter_mut().for_each(|event| event.input = input);
+        self.probes.iter_mut().for_each(|event| event.input = input);
+        self.kernel.iter_mut().for_each(|event| event.input = input);
+        self.settings.iter_mut().for_each(|event| event.input = input);
+        self.statistics.iter_mut().for_each(|event| event.input = input);
+    }
+}

@@ -1,0 +1,373 @@
+//! Records to [`Events`]: what one block says, to be merged in file order.
+
+use std::hash::Hasher;
+
+use rustc_hash::FxHasher;
+use stormtrace_logs::block::Item;
+use stormtrace_logs::ledger::Ledger;
+use stormtrace_logs::record::{self as logs, OdooEvent as Said, PostgresEvent as Logged, Record};
+use stormtrace_logs::timestamp::{SECOND_US, Stamp, Zone};
+
+use crate::events::{
+    Access, Content, Events, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent, PostgresFact, Probe, Served,
+    Session, Setting, Snapshot, State, Statistics,
+};
+
+/// The summary of one stretch of one input. Merging is associative.
+#[derive(Debug, Default)]
+pub struct Partial {
+    /// Line account.
+    pub ledger: Ledger,
+    /// Events.
+    pub events: Events,
+    /// Earliest and latest stamp, µs in the input's own zone.
+    pub span: Option<(i64, i64)>,
+    /// How the stamps said their zone; the last record's answer.
+    pub zone: Option<Zone>,
+}
+
+impl Partial {
+    /// Adds what follows in the same input.
+    pub fn merge(&mut self, later: Partial) {
+        self.ledger.merge(&later.ledger);
+        self.events.append(later.events);
+        self.span = match (self.span, later.span) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+        self.zone = later.zone.or(self.zone);
+    }
+
+    fn see(&mut self, stamp: Stamp) -> i64 {
+        self.zone = Some(stamp.zone);
+        self.span = Some(self.span.map_or((stamp.us, stamp.us), |(a, b)| (a.min(stamp.us), b.max(stamp.us))));
+        stamp.us
+    }
+
+    /// Takes in one record.
+    pub fn add(&mut self, item: Item<'_>) {
+        let line = item.line;
+        match item.record {
+            Record::Odoo(record) => self.odoo(&record, line),
+            Record::Access(record) => self.access(&record, line),
+            Record::NginxError(record) => self.nginx_error(&record, line),
+            Record::Postgres(record) => self.postgres(&record, line),
+            Record::Activity(snapshot) => self.activity(&snapshot, line),
+            Record::Statement(row) => {
+                let query = self.events.texts.add(&shorten(&row.query, 400));
+                self.events.statistics.push(Statistics {
+                    query,
+                    calls: row.calls,
+                    total_us: row.total_us,
+                    max_us: row.max_us,
+                    input: 0,
+                    line,
+                });
+            }
+            Record::Host(sample) => {
+                let us = self.see(sample.stamp);
+                if !sample.since_boot {
+                    self.events.host.push(Host {
+                        us,
+                        cpu_busy_percent: sample.cpu_busy_percent,
+                        io_wait_percent: sample.io_wait_percent,
+                        blocked: sample.blocked,
+                        run_queue: sample.run_queue,
+                        memory_free_bytes: sample.memory_free_bytes,
+                        swap_kib_s: sample.swap_kib_s,
+                        input: 0,
+                        line,
+                    });
+                }
+            }
+            Record::Probe(probe) => {
+                if let Some(stamp) = probe.stamp {
+                    let us = self.see(stamp);
+                    let target = self.events.texts.add(&shorten(probe.target, 200));
+                    self.events.probes.push(Probe { us, http_code: probe.http_code, target, input: 0, line });
+                }
+            }
+            Record::Kernel(record) => {
+                let us = self.see(record.stamp);
+                if let Some(pid) = record.killed_pid {
+                    let name = self.events.texts.add(&shorten(record.killed_name, 60));
+                    self.events.kernel.push(KernelKill { us, pid, name, input: 0, line });
+                }
+            }
+            Record::Settings(settings) => self.events.settings.extend(settings.into_iter().map(|setting| Setting {
+                program: setting.program,
+                name: setting.name,
+                value: setting.value,
+                input: 0,
+                line: line + u64::from(setting.line_in_record),
+            })),
+            _ => {}
+        }
+    }
+
+    fn odoo(&mut self, record: &logs::OdooRecord<'_>, line: u64) {
+        let us = self.see(record.stamp);
+        let fingerprint = hash(&[&us.to_le_bytes(), &record.pid.to_le_bytes(), record.message]);
+        self.events.fingerprints.push(Content { us, fingerprint, line });
+        let texts = &mut self.events.texts;
+        let fact = match &record.event {
+            Said::Request(request) => {
+                let served = Served {
+                    end_us: us,
+                    pid: record.pid,
+                    status: request.status,
+                    path: texts.add(&path_of(request.path)),
+                    method: texts.add(&shorten(request.method, 20)),
+                    query_us: request.query_time_us,
+                    remaining_us: request.remaining_time_us,
+                    evented: false,
+                    fingerprint,
+                    input: 0,
+                    line,
+                };
+                self.events.served.push(served);
+                None
+            }
+            Said::EventedRequest { method, path, status, duration_us } => {
+                let served = Served {
+                    end_us: us,
+                    pid: record.pid,
+                    status: *status,
+                    path: texts.add(&path_of(path)),
+                    method: texts.add(&shorten(method, 20)),
+                    query_us: None,
+                    remaining_us: *duration_us,
+                    evented: true,
+                    fingerprint,
+                    input: 0,
+                    line,
+                };
+                self.events.served.push(served);
+                None
+            }
+            Said::WorkerTimeout { class, pid, limit_s } => {
+                Some(OdooFact::Timeout { class: texts.add(&shorten(class, 60)), pid: *pid, limit_s: *limit_s })
+            }
+            Said::ThreadTimeout { thread, limit_s, .. } => {
+                Some(OdooFact::ThreadTimeout { thread: texts.add(&shorten(thread, 120)), limit_s: *limit_s })
+            }
+            Said::CpuLimit { pid, limit_s } => Some(OdooFact::CpuLimit { pid: *pid, limit_s: *limit_s }),
+            Said::MemorySoft { pid, .. } => Some(OdooFact::MemorySoft { pid: *pid }),
+            Said::EventedMemory { .. } => Some(OdooFact::EventedMemory),
+            Said::ServerMemory { .. } => Some(OdooFact::ServerMemory),
+            Said::MaxRequests { pid } => Some(OdooFact::MaxRequests { pid: *pid }),
+            Said::MaxAge { pid } => Some(OdooFact::MaxAge { pid: *pid }),
+            Said::WorkerAlive { class, pid } => {
+                Some(OdooFact::Alive { class: texts.add(&shorten(class, 60)), pid: *pid })
+            }
+            Said::WorkerExiting { pid, .. } => Some(OdooFact::Exiting { pid: *pid }),
+            Said::WorkerException { pid } => Some(OdooFact::WorkerException { pid: *pid }),
+            Said::CriticalWorkerError { pid } => Some(OdooFact::CriticalWorkerError { pid: *pid }),
+            Said::ParentChanged => Some(OdooFact::ParentChanged),
+            Said::Banner { version } => Some(OdooFact::Banner { version: texts.add(&shorten(version, 40)) }),
+            Said::HttpServiceRunning => Some(OdooFact::HttpServiceRunning),
+            Said::EventedServiceRunning => Some(OdooFact::EventedServiceRunning),
+            Said::EventedServiceError => Some(OdooFact::EventedServiceError),
+            Said::Stopping => Some(OdooFact::Stopping),
+            Said::StoppingForcefully => Some(OdooFact::StoppingForcefully),
+            Said::Reloading => Some(OdooFact::Reloading),
+            Said::RegistryLoaded { .. } => Some(OdooFact::RegistryLoaded),
+            Said::CronStart { job } => Some(OdooFact::CronStart { job: texts.add(&shorten(job, 120)) }),
+            Said::CronEnd { job, duration_us } => {
+                Some(OdooFact::CronEnd { job: texts.add(&shorten(job, 120)), duration_us: *duration_us })
+            }
+            Said::BusListen => Some(OdooFact::BusListen),
+            Said::BusError => Some(OdooFact::BusError),
+            Said::BusMisrouted => Some(OdooFact::BusMisrouted),
+            Said::WebsocketError => Some(OdooFact::WebsocketError),
+            Said::RegistryFailed => Some(OdooFact::RegistryFailed),
+            Said::QueueJobReset => Some(OdooFact::QueueJobReset),
+            Said::NonDatabaseRouting => Some(OdooFact::NonDatabaseRouting),
+            Said::Retry { .. } => Some(OdooFact::Retry),
+            _ => None,
+        };
+        let raised = record.exception.map(OdooFact::Raised);
+        for fact in [fact, raised].into_iter().flatten() {
+            self.events.odoo.push(OdooEvent { us, pid: record.pid, fact, fingerprint, input: 0, line });
+        }
+    }
+
+    fn access(&mut self, record: &logs::AccessRecord<'_>, line: u64) {
+        let Some(stamp) = record.end else { return };
+        let us = self.see(stamp);
+        let path = path_of(record.path);
+        // The same request in `combined`, timed and JSON formats: the second, client, method, path and status agree.
+        let fingerprint = hash(&[
+            &us.div_euclid(SECOND_US).to_le_bytes(),
+            &record.status.to_le_bytes(),
+            record.method,
+            path.as_bytes(),
+        ]);
+        self.events.fingerprints.push(Content { us, fingerprint, line });
+        let lane = lane_of(&path, record.status, record.upstream_addr);
+        let event = Access {
+            end_us: us,
+            request_time_us: record.request_time_us,
+            upstream_us: record.upstream_response_time_us,
+            connect_us: record.upstream_connect_time_us,
+            never_connected: record.upstream_never_connected,
+            status: record.status,
+            upstream_status: record.upstream_status.unwrap_or(0),
+            upstream_port: port_of(record.upstream_addr),
+            lane,
+            path: self.events.texts.add(&path),
+            method: self.events.texts.add(&shorten(record.method, 20)),
+            fingerprint,
+            input: 0,
+            line,
+        };
+        self.events.access.push(event);
+    }
+
+    fn nginx_error(&mut self, record: &logs::NginxErrorRecord<'_>, line: u64) {
+        let us = self.see(record.stamp);
+        let connection = record.connection.unwrap_or(0);
+        let fingerprint = hash(&[&us.to_le_bytes(), &connection.to_le_bytes(), record.message, record.path]);
+        self.events.fingerprints.push(Content { us, fingerprint, line });
+        if record.upstream_failure.is_none() && record.lifecycle.is_none() {
+            return;
+        }
+        let path = path_of(record.path);
+        let lane = lane_of(&path, 0, b"");
+        let path = self.events.texts.add(&path);
+        self.events.nginx.push(NginxError {
+            us,
+            failure: record.upstream_failure,
+            lifecycle: record.lifecycle,
+            path,
+            lane,
+            fingerprint,
+            input: 0,
+            line,
+        });
+    }
+
+    fn postgres(&mut self, record: &logs::PostgresRecord<'_>, line: u64) {
+        let us = self.see(record.stamp);
+        // `%t` has whole seconds, csvlog milliseconds: copies agree on the second.
+        let fingerprint = hash(&[
+            &us.div_euclid(SECOND_US).to_le_bytes(),
+            &record.pid.to_le_bytes(),
+            record.severity,
+            record.message.split(|byte| *byte == b'\n').next().unwrap_or_default(),
+        ]);
+        let follow_up = matches!(record.severity, b"DETAIL" | b"CONTEXT" | b"STATEMENT" | b"HINT" | b"QUERY" | b"LOCATION");
+        if !follow_up {
+            self.events.fingerprints.push(Content { us, fingerprint, line });
+        }
+        let holders = |detail: &[u8]| stormtrace_logs::format::postgres_message::lock_holders(detail).map(|(holders, _)| holders);
+        let fact = match &record.event {
+            Logged::Duration { duration_us, query_start, phase_only: false, plan: false } => {
+                let sql = record.message.get(*query_start..).unwrap_or_default();
+                let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
+                PostgresFact::Duration { duration_us: *duration_us, query }
+            }
+            Logged::StillWaiting { pid, waited_us } => PostgresFact::StillWaiting {
+                pid: *pid,
+                waited_us: *waited_us,
+                holders: holders(&record.detail).unwrap_or_default(),
+            },
+            Logged::Acquired { pid, waited_us } => PostgresFact::Acquired { pid: *pid, waited_us: *waited_us },
+            Logged::LockHolders { holders, .. } => PostgresFact::Holders { holders: holders.clone() },
+            Logged::Deadlock => PostgresFact::Deadlock,
+            Logged::Canceled(kind) => PostgresFact::Canceled { user: *kind == logs::Cancellation::UserRequest },
+            Logged::SerializationFailure => PostgresFact::SerializationFailure,
+            Logged::Terminated(kind) => {
+                PostgresFact::Terminated { administrator: *kind == logs::Termination::AdministratorCommand }
+            }
+            Logged::TooManyClients => PostgresFact::TooManyClients,
+            Logged::UnexpectedEof => PostgresFact::UnexpectedEof,
+            Logged::ClientLost => PostgresFact::ClientLost,
+            Logged::CheckpointComplete { sync_us, total_us, .. } => {
+                PostgresFact::Checkpoint { sync_us: *sync_us, total_us: *total_us }
+            }
+            Logged::ProcessKilled { signal, .. } => PostgresFact::ProcessKilled { signal: *signal },
+            Logged::ShuttingDown => PostgresFact::ShuttingDown,
+            Logged::Recovery => PostgresFact::Recovery,
+            Logged::Ready => PostgresFact::Ready,
+            Logged::AlterTimeout => PostgresFact::AlterTimeout,
+            Logged::CancelCall { terminate } => PostgresFact::CancelCall { terminate: *terminate },
+            _ => return,
+        };
+        let application = self.events.texts.add(&shorten(record.application_name, 64));
+        self.events.postgres.push(PostgresEvent { us, pid: record.pid, application, fact, fingerprint, input: 0, line });
+    }
+
+    fn activity(&mut self, snapshot: &logs::ActivitySnapshot<'_>, line: u64) {
+        let Some(stamp) = snapshot.stamp else { return };
+        let us = self.see(stamp);
+        // A sampler counts its own statement as active.
+        let counts = snapshot.counts.map(|mut counts| {
+            counts.active = counts.active.map(|active| active.saturating_sub(1));
+            counts
+        });
+        let total = snapshot.complete.then(|| u32::try_from(snapshot.rows.len()).unwrap_or(u32::MAX));
+        let mut sessions = Vec::new();
+        for row in snapshot.rows.iter().filter(|row| !row.sampler) {
+            let client = row.backend_type.is_empty() || row.backend_type.as_ref() == b"client backend";
+            let state = match row.state.as_ref() {
+                b"active" => State::Active,
+                b"" if !snapshot.complete => State::Active,
+                b"idle in transaction" | b"idle in transaction (aborted)" => State::IdleInTransaction,
+                _ => State::Other,
+            };
+            if !client || state == State::Other {
+                continue;
+            }
+            sessions.push(Session {
+                pid: row.pid,
+                application: self.events.texts.add(&shorten(&row.application_name, 64)),
+                state,
+                lock_wait: row.wait_event_type.as_ref() == b"Lock",
+                io_wait: row.wait_event_type.as_ref() == b"IO",
+                query_age_us: row.query_age_us,
+                xact_age_us: row.xact_age_us,
+                state_age_us: row.state_age_us,
+                blocked_by: row.blocked_by.iter().copied().take(64).collect(),
+                query: self.events.texts.add(&crate::fingerprint::of_sql(&shorten(&row.query, 400))),
+                line: line + u64::from(row.line_in_record),
+            });
+        }
+        self.events.add_snapshot(Snapshot { us, counts, sessions, total, input: 0, line });
+    }
+}
+
+/// A path without its query, at most 200 characters.
+fn path_of(target: &[u8]) -> String {
+    let path = target.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
+    shorten(path, 200)
+}
+
+fn lane_of(path: &str, status: u16, upstream: &[u8]) -> Lane {
+    if path.starts_with("/websocket") || path.starts_with("/longpolling") || status == 101 {
+        Lane::Bus
+    } else if upstream == b"-" && matches!(status, 200..=404) {
+        Lane::Static
+    } else {
+        Lane::Http
+    }
+}
+
+fn port_of(address: &[u8]) -> u16 {
+    let tail = address.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+    stormtrace_logs::timestamp::digits(tail).and_then(|port| u16::try_from(port).ok()).unwrap_or(0)
+}
+
+/// Lossy text of at most `most` bytes.
+pub fn shorten(text: &[u8], most: usize) -> String {
+    String::from_utf8_lossy(text.get(..most).unwrap_or(text)).into_owned()
+}
+
+fn hash(parts: &[&[u8]]) -> u64 {
+    let mut hasher = FxHasher::default();
+    for part in parts {
+        hasher.write(part);
+        hasher.write_u8(0xff);
+    }
+    hasher.finish()
+}

@@ -1,0 +1,3 @@
+//! stormtrace
+
+fn main() {}

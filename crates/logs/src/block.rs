@@ -1,0 +1,361 @@
+//! Cutting a stream into blocks at record starts, and walking the records of a block.
+//!
+//! Records are defined by a predicate on single lines ([`Format::starts_record`]), so the same records come out
+//! whatever the size of the blocks: a cut is made only where a record starts anyway.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use memchr::{memchr, memrchr};
+
+use crate::carrier::{Carrier, Peeled};
+use crate::format::{Format, Memory, Raw};
+use crate::ledger::Ledger;
+use crate::record::Record;
+
+/// Blocks are about this big unless a caller says otherwise, in bytes.
+pub const BLOCK_BYTES: usize = 4 << 20;
+/// A record that is longer than this is cut in two, in bytes: memory must have a bound.
+pub const LONGEST_RECORD_BYTES: usize = 64 << 20;
+/// Text kept of one record, in bytes. Its further lines are counted, not kept.
+const KEPT_RECORD_BYTES: usize = 1 << 20;
+
+/// A piece of one input, beginning at a record start.
+#[derive(Debug)]
+pub struct Block {
+    /// Decompressed bytes.
+    pub bytes: Vec<u8>,
+    /// Number of its first line, from 1.
+    pub first_line: u64,
+}
+
+/// How to read one input: its carrier and its format.
+#[derive(Clone, Copy)]
+pub struct Recipe<'r> {
+    /// The wrapping.
+    pub carrier: &'r dyn Carrier,
+    /// What is inside.
+    pub format: &'r dyn Format,
+}
+
+/// Cuts a stream into [`Block`]s.
+pub struct Blocks<'r, R> {
+    reader: R,
+    recipe: Recipe<'r>,
+    size: usize,
+    carry: Vec<u8>,
+    next_line: u64,
+    ended: bool,
+}
+
+impl<'r, R: Read> Blocks<'r, R> {
+    /// Blocks of about `size` bytes from `reader`, of which `head` was already read.
+    pub fn new(head: Vec<u8>, reader: R, recipe: Recipe<'r>, size: usize) -> Self {
+        Blocks { reader, recipe, size: size.max(64), carry: head, next_line: 1, ended: false }
+    }
+
+    /// The next block; `None` at the end. After an error the bytes read so far still come as a last block.
+    ///
+    /// # Errors
+    /// What the reader says; call again for the remaining bytes.
+    pub fn next_block(&mut self) -> io::Result<Option<Block>> {
+        let mut goal = self.size;
+        loop {
+            let outcome = if self.ended { Ok(()) } else { self.fill(goal) };
+            if let Err(error) = outcome {
+                self.ended = true;
+                return Err(error);
+            }
+            if self.ended {
+                if self.carry.is_empty() {
+                    return Ok(None);
+                }
+                // A buffer larger than one block may be left over after growth; it goes out whole.
+                let bytes = std::mem::take(&mut self.carry);
+                return Ok(Some(self.emit(bytes)));
+            }
+            let cut = self.find_cut().or_else(|| {
+                (self.carry.len() >= LONGEST_RECORD_BYTES)
+                    .then(|| memrchr(b'\n', &self.carry).map_or(self.carry.len(), |at| at + 1))
+            });
+            if let Some(at) = cut {
+                let rest = self.carry.split_off(at);
+                let bytes = std::mem::replace(&mut self.carry, rest);
+                return Ok(Some(self.emit(bytes)));
+            }
+            goal = self.carry.len().saturating_mul(2).min(LONGEST_RECORD_BYTES);
+        }
+    }
+
+    fn emit(&mut self, bytes: Vec<u8>) -> Block {
+        let first_line = self.next_line;
+        self.next_line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        Block { bytes, first_line }
+    }
+
+    fn fill(&mut self, goal: usize) -> io::Result<()> {
+        while self.carry.len() < goal {
+            let missing = (goal - self.carry.len()) as u64;
+            let count = Read::by_ref(&mut self.reader).take(missing).read_to_end(&mut self.carry)?;
+            if count == 0 {
+                self.ended = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The start of the last complete entry in the buffer at which a record begins.
+    fn find_cut(&self) -> Option<usize> {
+        let bytes = &self.carry;
+        let mut end = memrchr(b'\n', bytes)? + 1; // end of the last complete line
+        let mut entry_end = end;
+        loop {
+            let start = memrchr(b'\n', bytes.get(..end - 1)?).map_or(0, |at| at + 1);
+            if start == 0 {
+                return None;
+            }
+            let line = bytes.get(start..end - 1)?;
+            if self.recipe.carrier.starts_entry(line) {
+                let entry = bytes.get(start..entry_end - 1)?;
+                if self.begins_record(entry) && !self.is_partial(bytes.get(..start)?) {
+                    return Some(start);
+                }
+                entry_end = start;
+            }
+            end = start;
+        }
+    }
+
+    fn begins_record(&self, entry: &[u8]) -> bool {
+        self.recipe
+            .carrier
+            .peel(entry)
+            .is_ok_and(|peeled| !peeled.partial && self.recipe.format.starts_record(&clean(peeled.payload)))
+    }
+
+    /// Whether the last entry of `before` goes on in the next one.
+    fn is_partial(&self, before: &[u8]) -> bool {
+        let last = before.get(..before.len().saturating_sub(1)).unwrap_or_default();
+        let start = memrchr(b'\n', last).map_or(0, |at| at + 1);
+        last.get(start..).is_some_and(|line| self.recipe.carrier.peel(line).is_ok_and(|peeled| peeled.partial))
+    }
+}
+
+/// One record or one skipped stretch of a block.
+pub struct Item<'a> {
+    /// Line of its first line, from 1, in the decompressed input.
+    pub line: u64,
+    /// The record.
+    pub record: Record<'a>,
+}
+
+struct Pending {
+    stream: u64,
+    line: u64,
+    lines: u64,
+    text: Vec<u8>,
+}
+
+struct Open<'a> {
+    line: u64,
+    lines: u64,
+    raw: Raw<'a>,
+    /// Byte range in the block while the text is still one borrowed slice.
+    slice: Option<(usize, usize)>,
+}
+
+/// Walks the records of a block in order, calls `visit` for each parsed one and books every line in the ledger.
+pub fn records(
+    block: &Block,
+    recipe: Recipe<'_>,
+    memory: &mut Memory,
+    ledger: &mut Ledger,
+    visit: &mut dyn FnMut(Item<'_>),
+) {
+    let bytes = block.bytes.as_slice();
+    let mut pending: Vec<Pending> = Vec::new();
+    let mut open: Option<Open<'_>> = None;
+    let mut at = 0;
+    let mut line_number = block.first_line;
+    let mut after_piece = false;
+    while at < bytes.len() {
+        let (end, lines) = entry_end(bytes, at, recipe.carrier);
+        let entry_line = line_number;
+        line_number += lines;
+        let entry = trim_newline(bytes.get(at..end).unwrap_or_default());
+        let entry_at = at;
+        at = end;
+        let peeled = match recipe.carrier.peel(entry) {
+            Ok(peeled) => peeled,
+            Err(reason) => {
+                let reason = if entry.is_empty() { "blank" } else { reason };
+                ledger.skip(entry_line, lines, reason);
+                continue;
+            }
+        };
+        let Peeled { payload, outer, partial, stream, program } = peeled;
+        // Blocks may be cut before a record that follows a complete entry; pieces of other streams that are still
+        // waiting there are given up, so that the outcome is the same wherever the cuts fall.
+        if !pending.is_empty() && !partial && !after_piece && recipe.format.starts_record(&clean(Cow::Borrowed(&payload))) {
+            for piece in pending.drain(..) {
+                ledger.skip(piece.line, piece.lines, "piece_without_end");
+            }
+        }
+        after_piece = partial;
+        let (payload, first_line, lines) = match join(&mut pending, payload, partial, stream, entry_line, lines) {
+            Some(joined) => joined,
+            None => continue,
+        };
+        let payload = clean(payload);
+        if recipe.format.starts_record(&payload) || open.is_none() {
+            if let Some(record) = open.take() {
+                close(record, bytes, recipe, memory, ledger, visit);
+            }
+            let orphan = !recipe.format.starts_record(&payload);
+            let slice = match &payload {
+                Cow::Borrowed(text) if text.len() + 1 >= entry.len() && entry.starts_with(text) => {
+                    Some((entry_at, entry_at + text.len()))
+                }
+                _ => None,
+            };
+            open = Some(Open { line: first_line, lines, raw: Raw { text: payload, outer, program, orphan }, slice });
+        } else if let Some(record) = open.as_mut() {
+            record.lines += lines;
+            record.append(bytes, &payload, entry_at, entry);
+        }
+    }
+    if let Some(record) = open.take() {
+        close(record, bytes, recipe, memory, ledger, visit);
+    }
+    for piece in pending {
+        ledger.skip(piece.line, piece.lines, "piece_without_end");
+    }
+}
+
+impl<'a> Open<'a> {
+    fn append(&mut self, bytes: &'a [u8], payload: &[u8], entry_at: usize, entry: &[u8]) {
+        if let Some((start, end)) = self.slice {
+            // Still one run of bytes in the block: only the end moves, nothing is copied.
+            if entry.starts_with(payload) && entry_at > end && entry_at - end <= 2 {
+                let new_end = entry_at + payload.len();
+                if new_end - start <= KEPT_RECORD_BYTES
+                    && let Some(text) = bytes.get(start..new_end)
+                {
+                    self.slice = Some((start, new_end));
+                    self.raw.text = Cow::Borrowed(text);
+                }
+                return;
+            }
+            self.slice = None;
+        }
+        if self.raw.text.len() + payload.len() < KEPT_RECORD_BYTES {
+            let text = self.raw.text.to_mut();
+            text.push(b'\n');
+            text.extend_from_slice(payload);
+        }
+    }
+}
+
+/// Joins the pieces of a line that a carrier cut; gives the whole line with its first line number and line count.
+fn join<'a>(
+    pending: &mut Vec<Pending>,
+    payload: Cow<'a, [u8]>,
+    partial: bool,
+    stream: u64,
+    line: u64,
+    lines: u64,
+) -> Option<(Cow<'a, [u8]>, u64, u64)> {
+    let known = pending.iter().position(|piece| piece.stream == stream);
+    match (known, partial) {
+        (None, false) => Some((payload, line, lines)),
+        (None, true) => {
+            pending.push(Pending { stream, line, lines, text: payload.into_owned() });
+            None
+        }
+        (Some(index), _) => {
+            let piece = pending.get_mut(index)?;
+            piece.lines += lines;
+            if piece.text.len() < KEPT_RECORD_BYTES {
+                piece.text.extend_from_slice(&payload);
+            }
+            if partial {
+                return None;
+            }
+            let whole = pending.swap_remove(index);
+            Some((Cow::Owned(whole.text), whole.line, whole.lines))
+        }
+    }
+}
+
+fn close(
+    record: Open<'_>,
+    _bytes: &[u8],
+    recipe: Recipe<'_>,
+    memory: &mut Memory,
+    ledger: &mut Ledger,
+    visit: &mut dyn FnMut(Item<'_>),
+) {
+    match recipe.format.parse(&record.raw, memory) {
+        Ok(parsed) => {
+            ledger.record(record.lines);
+            visit(Item { line: record.line, record: parsed });
+        }
+        Err(reason) => {
+            let blank = record.raw.text.iter().all(u8::is_ascii_whitespace);
+            ledger.skip(record.line, record.lines, if blank { "blank" } else { reason });
+        }
+    }
+}
+
+/// End of the entry that begins at `at`, and its number of physical lines.
+fn entry_end(bytes: &[u8], at: usize, carrier: &dyn Carrier) -> (usize, u64) {
+    let mut end = line_end(bytes, at);
+    let mut lines = 1;
+    while end < bytes.len() {
+        let next = line_end(bytes, end);
+        if carrier.starts_entry(trim_newline(bytes.get(end..next).unwrap_or_default())) {
+            break;
+        }
+        end = next;
+        lines += 1;
+    }
+    (end, lines)
+}
+
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    memchr(b'\n', bytes.get(at..).unwrap_or_default()).map_or(bytes.len(), |length| at + length + 1)
+}
+
+fn trim_newline(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\n").unwrap_or(line)
+}
+
+/// A payload without its carriage return and without terminal colours.
+#[must_use]
+pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let payload = match payload {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix(b"\r").unwrap_or(text)),
+        owned => owned,
+    };
+    if memchr(0x1b, &payload).is_none() { payload } else { Cow::Owned(strip_colours(&payload)) }
+}
+
+/// Removes `ESC [ … letter` sequences.
+fn strip_colours(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(0x1b, rest) {
+        let (before, escape) = rest.split_at(at);
+        out.extend_from_slice(before);
+        rest = match escape.get(1) {
+            Some(b'[') => {
+                let parameters = escape.iter().skip(2).take_while(|byte| !byte.is_ascii_alphabetic()).take(32).count();
+                escape.get(2 + parameters + 1..).unwrap_or_default()
+            }
+            _ => escape.get(1..).unwrap_or_default(),
+        };
+    }
+    out.extend_from_slice(rest);
+    out
+}

@@ -1,0 +1,56 @@
+//! Carriers: the wrappings that journald, docker and compose put around each line of a log.
+//!
+//! A carrier is one file and one line in [`ALL`]. It is chosen by content and knows nothing of the format inside.
+
+use std::borrow::Cow;
+
+use crate::timestamp::Stamp;
+
+mod compose;
+mod docker;
+mod journald;
+mod plain;
+
+/// What is left of one entry when its carrier is peeled off.
+#[derive(Debug, Clone)]
+pub struct Peeled<'a> {
+    /// The line as the program wrote it, without its newline.
+    pub payload: Cow<'a, [u8]>,
+    /// When the carrier took it in, if it says.
+    pub outer: Option<Stamp>,
+    /// The line goes on in the next entry of the same `stream` (docker cuts at 16 KiB).
+    pub partial: bool,
+    /// Tells interleaved streams apart, so that pieces join rightly (a hash of stream name, container or pid).
+    pub stream: u64,
+    /// Who wrote it, where the carrier says: syslog identifier, compose service, container name.
+    pub program: Option<Cow<'a, [u8]>>,
+}
+
+/// One way of wrapping lines.
+pub trait Carrier: Send + Sync {
+    /// Stable name in reports, such as `journald-short-iso`.
+    fn name(&self) -> &'static str;
+    /// Whether this physical line begins an entry. Line carriers answer always; the journald export
+    /// format, whose entries span many lines, answers by the line alone.
+    fn starts_entry(&self, _line: &[u8]) -> bool {
+        true
+    }
+    /// Peels one entry (one physical line for line carriers, without its final newline).
+    /// `Err` names the reason why this is not an entry of the carrier (`journald_marker`, `not_this_carrier` …).
+    fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str>;
+}
+
+/// Every known carrier, the most specific first. `plain` is last and accepts everything.
+pub const ALL: &[&dyn Carrier] = &[
+    &journald::Json,
+    &journald::Export,
+    &docker::JsonFile,
+    &compose::WithTimestamps,
+    &compose::Plain,
+    &journald::ShortFull,
+    &journald::ShortIso,
+    &journald::ShortPrecise,
+    &journald::Short,
+    &docker::LogsTimestamps,
+    &plain::Plain,
+];

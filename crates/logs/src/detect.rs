@@ -1,0 +1,92 @@
+//! Which carrier and format a file has, told from its first bytes.
+
+use std::borrow::Cow;
+
+use crate::block::clean;
+use crate::carrier::{self, Carrier};
+use crate::format::{Context, DETECTORS, Format, Sample};
+
+/// Bytes looked at, from the beginning of the decompressed input.
+pub const SAMPLE_BYTES: usize = 256 << 10;
+/// Entries looked at.
+const SAMPLE_ENTRIES: usize = 400;
+/// A carrier must understand this share of the entries to be considered.
+const CARRIER_SHARE: f64 = 0.8;
+
+/// What a file was taken for.
+pub struct Detected {
+    /// The wrapping.
+    pub carrier: &'static dyn Carrier,
+    /// What is inside.
+    pub format: Box<dyn Format>,
+    /// Share (0 to 1) of the sample understood.
+    pub score: f64,
+}
+
+/// Looks at the first bytes of an input. `name` is its file name, used only to break ties. `None`: not recognised.
+#[must_use]
+pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let mut best: Option<Detected> = None;
+    for carrier in carrier::ALL {
+        let Some((lines, share)) = peel_sample(head, *carrier) else { continue };
+        let sample = Sample { lines, name };
+        for detector in DETECTORS {
+            let Some(claim) = detector(&sample, context) else { continue };
+            let score = claim.score * share;
+            // A later candidate must be clearly better: order is from the specific to the general.
+            if claim.score >= 0.3 && best.as_ref().is_none_or(|known| score > known.score + 0.02) {
+                best = Some(Detected { carrier: *carrier, format: claim.format, score });
+            }
+        }
+    }
+    best
+}
+
+fn peel_sample<'a>(head: &'a [u8], carrier: &dyn Carrier) -> Option<(Vec<Cow<'a, [u8]>>, f64)> {
+    // The last line may be cut by the sample's end; leave it out unless it is the only one.
+    let complete = match memchr::memrchr(b'\n', head) {
+        Some(at) if head.len() >= SAMPLE_BYTES => head.get(..at).unwrap_or(head),
+        _ => head.strip_suffix(b"\n").unwrap_or(head),
+    };
+    let (mut tried, mut good) = (0u32, 0u32);
+    let mut lines = Vec::new();
+    let mut start = 0;
+    let mut at = 0;
+    let mut first = true;
+    for line in complete.split(|byte| *byte == b'\n') {
+        let begin = at;
+        at += line.len() + 1;
+        if !first && !carrier.starts_entry(line) {
+            continue;
+        }
+        if !first {
+            let entry = complete.get(start..begin.saturating_sub(1)).unwrap_or_default();
+            tally(carrier, entry, &mut tried, &mut good, &mut lines);
+            if lines.len() >= SAMPLE_ENTRIES {
+                break;
+            }
+        }
+        first = false;
+        start = begin;
+    }
+    if lines.len() < SAMPLE_ENTRIES {
+        tally(carrier, complete.get(start..).unwrap_or_default(), &mut tried, &mut good, &mut lines);
+    }
+    let share = f64::from(good) / f64::from(tried.max(1));
+    (good > 0 && share >= CARRIER_SHARE).then_some((lines, share))
+}
+
+fn tally<'a>(carrier: &dyn Carrier, entry: &'a [u8], tried: &mut u32, good: &mut u32, lines: &mut Vec<Cow<'a, [u8]>>) {
+    match carrier.peel(entry) {
+        Ok(peeled) => {
+            *tried += 1;
+            *good += 1;
+            lines.push(clean(peeled.payload));
+        }
+        // Markers and lost messages belong to their carrier.
+        Err("not_this_carrier" | "not_json") => *tried += u32::from(!entry.is_empty()),
+        Err(_) => {}
+    }
+}

@@ -1,0 +1,13 @@
+//! Not written yet.
+
+use super::{Claim, Context, Sample};
+
+/// Claims nothing yet.
+#[must_use]
+pub fn detect(_sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
+    None
+}
+
+/// A compiled `log_format`.
+#[derive(Debug, Clone)]
+pub struct LogFormat;

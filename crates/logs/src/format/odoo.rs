@@ -1,0 +1,929 @@
+//! Odoo's own log, 10.0 to 20.0 (formats.md sections 1.1 to 1.7 and 11).
+//!
+//! `YYYY-MM-DD HH:MM:SS,mmm PID LEVEL DB LOGGER: MESSAGE`, then the lines of a traceback or of a query.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem, memrchr};
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till1, take_until, take_while1};
+use nom::character::complete::{char, digit1};
+use nom::combinator::opt;
+use nom::sequence::{delimited, preceded, terminated};
+use nom::{IResult, Parser};
+
+use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
+use crate::timestamp::{Stamp, date_time_us, digits};
+
+/// Odoo's log.
+pub struct Odoo;
+
+/// Claims files in which at least one of 200 lines begins an Odoo record.
+#[must_use]
+pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
+    let (mut total, mut starting, mut understood) = (0u32, 0u32, 0u32);
+    for line in sample.lines.iter().filter(|line| !line.is_empty()) {
+        total += 1;
+        if Odoo.starts_record(line) {
+            starting += 1;
+            let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, orphan: false };
+            understood += u32::from(Odoo.parse(&raw, &mut Memory::default()).is_ok());
+        }
+    }
+    if starting == 0 || starting.saturating_mul(200) < total {
+        return None;
+    }
+    let score = f64::from(understood) / f64::from(starting);
+    (score >= 0.3).then(|| Claim { format: Box::new(Odoo), score })
+}
+
+impl Format for Odoo {
+    fn name(&self) -> String {
+        "odoo".to_owned()
+    }
+
+    fn source(&self) -> Source {
+        Source::Odoo
+    }
+
+    fn starts_record(&self, line: &[u8]) -> bool {
+        header_start(line).is_some()
+    }
+
+    fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+        let text: &'a [u8] = &raw.text;
+        if raw.orphan {
+            return Err("no_header");
+        }
+        let (pid, level, rest) = header_start(text).ok_or("no_header")?;
+        let us = date_time_us(text).ok_or("bad_timestamp")?;
+        let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;
+        let (first, detail) = match memchr(b'\n', rest).and_then(|at| rest.split_at_checked(at)) {
+            Some((first, detail)) => (first, detail.get(1..).unwrap_or_default()),
+            None => (rest, b"".as_slice()),
+        };
+        let (database, logger, message) = names(first).ok_or("truncated_header")?;
+        let message = message.trim_ascii_end();
+        let mut record = OdooRecord {
+            stamp: Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000),
+            pid,
+            level,
+            database,
+            logger,
+            message,
+            detail,
+            event: OdooEvent::Other,
+            exception: None,
+        };
+        if logger == b"werkzeug" || logger == b"odoo.http.server" {
+            if let Some((request, used)) = worker_request(message)? {
+                record.event = OdooEvent::Request(request);
+                record.message = message.get(..used).unwrap_or(message);
+                return Ok(Record::Odoo(record));
+            }
+        } else if logger == b"longpolling"
+            && let Some(event) = evented_request(message)?
+        {
+            record.event = event;
+            return Ok(Record::Odoo(record));
+        }
+        // The whole body, for messages that go on in later lines.
+        let body = rest.get(first.len().saturating_sub(message_length(first))..).unwrap_or(message);
+        record.event = event(&record, body);
+        attach_exception(&mut record);
+        Ok(Record::Odoo(record))
+    }
+}
+
+/// The fixed part of the header: pid, level and the rest behind `LEVEL `.
+fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
+    let head: &[u8; 24] = line.first_chunk()?;
+    let [a, b, c, d, b'-', e, f, b'-', g, h, b' ', i, j, b':', k, l, b':', m, n, b',', o, p, q, b' '] = head
+    else {
+        return None;
+    };
+    if ![a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q].iter().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (pid, rest) = number::<u32>(line.get(24..)?)?;
+    let rest = rest.strip_prefix(b" ")?;
+    let (level, rest) = rest.split_at_checked(memchr(b' ', rest.get(..rest.len().min(16))?)?)?;
+    let rest = rest.get(1..)?;
+    let level = match level {
+        b"DEBUG" => Level::Debug,
+        b"INFO" => Level::Info,
+        b"WARNING" => Level::Warning,
+        b"ERROR" => Level::Error,
+        b"CRITICAL" => Level::Critical,
+        // logging prints an unnamed level as `Level 25`.
+        b"Level" => {
+            let (_, rest) = number::<u32>(rest)?;
+            return Some((pid, Level::Info, rest.strip_prefix(b" ")?));
+        }
+        other if other.len() > 1 && other.iter().all(u8::is_ascii_uppercase) => Level::Info,
+        _ => return None,
+    };
+    Some((pid, level, rest))
+}
+
+/// `DB LOGGER: MESSAGE`; the message may be empty.
+fn names(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let (database, rest) = line.split_at_checked(memchr(b' ', line)?)?;
+    let rest = rest.get(1..)?;
+    let (logger, message) = rest.split_at_checked(memchr(b' ', rest).unwrap_or(rest.len()))?;
+    let logger = logger.strip_suffix(b":")?;
+    if database.is_empty() || logger.is_empty() {
+        return None;
+    }
+    Some((database, logger, message.get(1..).unwrap_or_default()))
+}
+
+/// How much of the line `DB LOGGER: MESSAGE` is message.
+fn message_length(line: &[u8]) -> usize {
+    names(line).map_or(0, |(_, _, message)| message.len())
+}
+
+/// A decimal number at the start, and what follows.
+fn number<T: TryFrom<i64>>(bytes: &[u8]) -> Option<(T, &[u8])> {
+    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (head, rest) = bytes.split_at_checked(length)?;
+    Some((T::try_from(digits(head)?).ok()?, rest))
+}
+
+/// The number behind `prefix`.
+fn number_after<T: TryFrom<i64>>(bytes: &[u8], prefix: &[u8]) -> Option<T> {
+    number(bytes.strip_prefix(prefix)?).map(|(value, _)| value)
+}
+
+/// Seconds with an optional sign and fraction, in microseconds.
+fn seconds_us(bytes: &[u8]) -> Option<i64> {
+    let (negative, bytes) = bytes.strip_prefix(b"-").map_or((false, bytes), |rest| (true, rest));
+    let (seconds, rest) = number::<i64>(bytes)?;
+    let (fraction, used, _) = crate::timestamp::fraction_us(rest);
+    if used != rest.len() {
+        return None;
+    }
+    let us = seconds.checked_mul(1_000_000)?.checked_add(fraction)?;
+    Some(if negative { -us } else { us })
+}
+
+/// A token up to the next blank.
+fn token(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_till1(|byte| byte == b' ')(input)
+}
+
+/// `ADDR IDENT USER [DATE] "`: the address. Odoo 20 has the session id in the ident slot.
+fn request_head(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let (input, address) = terminated(token, char(' ')).parse(input)?;
+    let (input, _) = (token, char(' '), token, char(' ')).parse(input)?;
+    let (input, _) = delimited(char('['), take_until("]"), tag(b"] \"".as_slice())).parse(input)?;
+    Ok((input, address))
+}
+
+/// `STATUS SIZE`.
+fn status_and_size(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
+    (alt((digit1, tag(b"-".as_slice()))), preceded(char(' '), token)).parse(input)
+}
+
+/// ` QUERIES QUERY_SECONDS REMAINING_SECONDS [CURSOR_MODE]`, or dashes.
+fn performance(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8], &[u8])> {
+    let cursor_mode = take_while1(|byte| matches!(byte, b'r' | b'o' | b'w' | b'-' | b'>'));
+    let blank_token = || preceded(char(' '), token);
+    terminated((blank_token(), blank_token(), blank_token()), opt(preceded(char(' '), cursor_mode)))
+        .parse(input)
+}
+
+/// Splits `METHOD TARGET VERSION`; the target of a bad client may hold blanks and quotes.
+fn method_and_target(request: &[u8]) -> (&[u8], &[u8]) {
+    let (method, target) = match memchr(b' ', request).and_then(|at| request.split_at_checked(at)) {
+        Some((method, rest)) if method.iter().all(u8::is_ascii_uppercase) => {
+            (method, rest.get(1..).unwrap_or_default())
+        }
+        _ => (b"".as_slice(), request),
+    };
+    let end = memrchr(b' ', target)
+        .filter(|at| target.get(at + 1..).is_some_and(|version| version.starts_with(b"HTTP/")));
+    (method, end.and_then(|at| target.get(..at)).unwrap_or(target))
+}
+
+/// Cuts the `#model.method` off that Odoo 19 appends to the target.
+fn split_model_method(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let split = memrchr(b'#', target).and_then(|at| {
+        let name = target.get(at + 1..)?;
+        let dotted = memchr(b'.', name).is_some()
+            && name.split(|byte| *byte == b'.').all(|part| {
+                !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+            });
+        dotted.then_some((target.get(..at)?, name))
+    });
+    split.map_or((target, None), |(path, name)| (path, Some(name)))
+}
+
+/// A request line of an HTTP worker, and how much of the message it is without the perf columns.
+/// `None`: another kind of message. `Err`: a request line that is cut.
+fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, &'static str> {
+    let Ok((rest, address)) = request_head(message) else { return Ok(None) };
+    let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
+    let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
+    let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
+    let (columns, (status, _)) = status_and_size(tail).map_err(|_| "truncated_request")?;
+    let (query_count, query_time, remaining_time) =
+        performance(columns).map(|(_, values)| values).unwrap_or_default();
+    let (method, target) = method_and_target(request);
+    let (path, model_method) = split_model_method(target);
+    let request = WorkerRequest {
+        address,
+        method,
+        path,
+        model_method,
+        status: number(status).map_or(0, |(status, _)| status),
+        query_count: number(query_count).map(|(count, _)| count),
+        query_time_us: seconds_us(query_time),
+        remaining_time_us: seconds_us(remaining_time),
+    };
+    Ok(Some((request, message.len().saturating_sub(columns.len()))))
+}
+
+/// A request line of the evented process: the last column is the life of the request.
+fn evented_request(message: &[u8]) -> Result<Option<OdooEvent<'_>>, &'static str> {
+    let Ok((rest, _)) = request_head(message) else { return Ok(None) };
+    let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
+    let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
+    let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
+    let (duration, (status, _)) = status_and_size(tail).map_err(|_| "truncated_request")?;
+    let (method, path) = method_and_target(request);
+    Ok(Some(OdooEvent::EventedRequest {
+        method,
+        path,
+        status: number(status).map_or(0, |(status, _)| status),
+        duration_us: seconds_us(duration.trim_ascii()),
+    }))
+}
+
+/// Whether `part` occurs in `bytes`.
+fn has(bytes: &[u8], part: &str) -> bool {
+    memmem::find(bytes, part.as_bytes()).is_some()
+}
+
+/// Behind the first occurrence of `part`.
+fn behind<'a>(bytes: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
+    bytes.get(memmem::find(bytes, part)?.checked_add(part.len())?..)
+}
+
+/// What the record says. `body` is the message with its later lines.
+fn event<'a>(record: &OdooRecord<'a>, body: &'a [u8]) -> OdooEvent<'a> {
+    let message = record.message;
+    let logger = record.logger.strip_prefix(b"openerp").or_else(|| record.logger.strip_prefix(b"odoo"));
+    let found = match logger {
+        Some(b"") => message
+            .strip_prefix(b"Odoo version ")
+            .or_else(|| message.strip_prefix(b"OpenERP version "))
+            .map(|version| OdooEvent::Banner { version: version.trim_ascii() }),
+        Some(name) if name.starts_with(b".service.server") => server_event(message, name, record.pid),
+        Some(name) if has(name, "ir_cron") => cron_event(message),
+        Some(name) if has(name, "queue_job") => (message.starts_with(b"state of job ")
+            && has(message, "was reset from enqueued to pending"))
+        .then_some(OdooEvent::QueueJobReset),
+        Some(name) if name.starts_with(b".addons.bus") => bus_event(message),
+        None if record.logger == b"werkzeug" => werkzeug_event(message),
+        None => None,
+        Some(_) => None,
+    };
+    let found = found.or_else(|| if logger.is_some() { general_event(message, body) } else { None });
+    let found = found.unwrap_or(OdooEvent::Other);
+    let may_be_misrouted = record.level >= Level::Error && !record.detail.is_empty();
+    if may_be_misrouted
+        && (has(record.detail, "bus.Bus unavailable") || has(record.detail, "Couldn't bind the websocket"))
+    {
+        return OdooEvent::BusMisrouted;
+    }
+    found
+}
+
+/// Records of `werkzeug` and `odoo.http.server` that are no request line.
+fn werkzeug_event(message: &[u8]) -> Option<OdooEvent<'_>> {
+    if has(message, "Request timed out: ") {
+        Some(OdooEvent::ClientGone)
+    } else {
+        message.starts_with(b"Error on request:").then_some(OdooEvent::RequestException)
+    }
+}
+
+/// `CLASS (PID) REST` or `Worker CLASS (PID) REST`: class, pid, rest.
+fn worker_head(input: &[u8]) -> IResult<&[u8], (&[u8], u32)> {
+    let name = || take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
+    let (input, class) = alt((
+        preceded(tag(b"Worker ".as_slice()), terminated(name(), char(' '))),
+        terminated(name(), char(' ')),
+    ))
+    .parse(input)?;
+    let (input, pid) = delimited(char('('), digit1, tag(b")".as_slice())).parse(input)?;
+    // A pid that fits no u32 is damage.
+    let pid = number(pid).map_or(0, |(pid, _)| pid);
+    Ok((input.trim_ascii_start(), (class, pid)))
+}
+
+/// `odoo.service.server` and its children. `name` is the logger behind `odoo`.
+fn server_event<'a>(message: &'a [u8], name: &'a [u8], own_pid: u32) -> Option<OdooEvent<'a>> {
+    if let Ok((rest, (class, pid))) = worker_head(message) {
+        // Odoo 20 has a child logger for each class.
+        let child = name.strip_prefix(b".service.server.").filter(|child| child.starts_with(b"Worker"));
+        let class = if class == b"Worker" { child.unwrap_or(class) } else { class };
+        return worker_event(rest, class, pid);
+    }
+    if let Some(rest) = message.strip_prefix(b"Thread ") {
+        let at = memmem::rfind(rest, b" virtual real time limit (")?;
+        let (thread, limits) = rest.split_at_checked(at)?;
+        let (elapsed_s, rest) = number(limits.strip_prefix(b" virtual real time limit (")?)?;
+        // Elapsed seconds may carry a fraction.
+        let limit_s = number(rest.get(memchr(b'/', rest)? + 1..)?)?.0;
+        return Some(OdooEvent::ThreadTimeout { thread, elapsed_s, limit_s });
+    }
+    let evented = message.strip_prefix(b"Gevent ").or_else(|| message.strip_prefix(b"LongPolling "));
+    if let Some(rest) = evented {
+        if rest.starts_with(b"Parent changed") {
+            return Some(OdooEvent::ParentChanged);
+        }
+        return number_after(rest, b"virtual memory limit reached: ")
+            .map(|bytes| OdooEvent::EventedMemory { bytes });
+    }
+    if let Some(rest) = message.strip_prefix(b"Evented Service (longpolling)") {
+        return Some(if has(rest, "uncaught error") {
+            OdooEvent::EventedServiceError
+        } else if has(rest, "running on") {
+            OdooEvent::EventedServiceRunning
+        } else {
+            OdooEvent::Other
+        });
+    }
+    if let Some(bytes) = number_after(message, b"Server memory limit (") {
+        return Some(OdooEvent::ServerMemory { bytes });
+    }
+    let critical = message
+        .strip_prefix(b"Critial worker error (")
+        .or_else(|| message.strip_prefix(b"Critical worker error ("));
+    if let Some(pid) = critical.and_then(number) {
+        return Some(OdooEvent::CriticalWorkerError { pid: pid.0 });
+    }
+    let starts = |prefix: &str| message.starts_with(prefix.as_bytes());
+    if starts("HTTP service (werkzeug) running") {
+        Some(OdooEvent::HttpServiceRunning)
+    } else if starts("Stopping forcefully") || starts("Forced shutdown") {
+        Some(OdooEvent::StoppingForcefully)
+    } else if starts("Stopping gracefully")
+        || starts("Stopping workers gracefully")
+        || starts("Initiating shutdown")
+    {
+        Some(OdooEvent::Stopping)
+    } else if starts("Reloading server") || starts("Initiating server reload") {
+        Some(OdooEvent::Reloading)
+    } else if starts("Failed to initialize database") {
+        Some(OdooEvent::RegistryFailed)
+    } else if starts("Exception happened during processing of request") {
+        Some(OdooEvent::ClientGone)
+    } else if starts("cron") && has(message, " max age (") {
+        Some(OdooEvent::MaxAge { pid: own_pid })
+    } else if starts("cron") && has(message, " encountered an Exception") {
+        Some(OdooEvent::CronFailed)
+    } else {
+        None
+    }
+}
+
+/// What is said of one worker, behind `CLASS (PID) `.
+fn worker_event<'a>(rest: &'a [u8], class: &'a [u8], pid: u32) -> Option<OdooEvent<'a>> {
+    if let Some(limit_s) = number_after(rest, b"timeout after ") {
+        return Some(OdooEvent::WorkerTimeout { class, pid, limit_s });
+    }
+    if rest == b"alive" {
+        return Some(OdooEvent::WorkerAlive { class, pid });
+    }
+    if let Some(limit_s) = number_after(rest, b"CPU time limit (") {
+        return Some(OdooEvent::CpuLimit { pid, limit_s });
+    }
+    if let Some(bytes) = number_after(rest, b"virtual memory limit (") {
+        return Some(OdooEvent::MemorySoft { pid, bytes });
+    }
+    if let Some(request_count) = number_after(rest, b"exiting. request_count: ") {
+        return Some(OdooEvent::WorkerExiting { pid, request_count });
+    }
+    if rest.starts_with(b"max request (") {
+        Some(OdooEvent::MaxRequests { pid })
+    } else if rest.starts_with(b"max age (") {
+        Some(OdooEvent::MaxAge { pid })
+    } else if rest.starts_with(b"Exception occured") || rest.starts_with(b"Exception occurred") {
+        Some(OdooEvent::WorkerException { pid })
+    } else if rest.starts_with(b"Parent changed") {
+        Some(OdooEvent::ParentChanged)
+    } else {
+        None
+    }
+}
+
+/// Jobs of `ir.cron`. Names may hold any of the marks that surround them, so the marks are sought from the end.
+fn cron_event(message: &[u8]) -> Option<OdooEvent<'_>> {
+    let start =
+        message.strip_prefix(b"Starting job `").or_else(|| message.strip_prefix(b"Manually starting job `"));
+    if let Some(rest) = start {
+        let job = memrchr(b'`', rest).and_then(|at| rest.get(..at)).unwrap_or(rest);
+        return Some(OdooEvent::CronStart { job });
+    }
+    if let Some(rest) = message.strip_prefix(b"Job done: `") {
+        let Some(at) = memmem::rfind(rest, b"` (") else {
+            return Some(OdooEvent::CronEnd { job: rest, duration_us: None });
+        };
+        let duration = rest
+            .get(at + 3..)
+            .and_then(|tail| tail.strip_suffix(b"s).").or_else(|| tail.strip_suffix(b"s)")));
+        return Some(OdooEvent::CronEnd { job: rest.get(..at)?, duration_us: duration.and_then(seconds_us) });
+    }
+    if let Some(rest) = message.strip_prefix(b"Job `") {
+        let job = rest.strip_suffix(b"` done.")?;
+        return Some(OdooEvent::CronEnd { job, duration_us: None });
+    }
+    let failed = (message.starts_with(b"Call from cron ") && has(message, " failed"))
+        || message.starts_with(b"Exception in cron");
+    if failed {
+        return Some(OdooEvent::CronFailed);
+    }
+    let quote = *message.strip_prefix(b"Job ")?.first()?;
+    if !matches!(quote, b'\'' | b'"') {
+        return None;
+    }
+    let rest = message.get(5..)?;
+    let at = memmem::rfind(rest, &[quote, b' ', b'('])?;
+    let job = rest.get(..at)?;
+    let (_, verb) = number::<i64>(rest.get(at + 3..)?)?;
+    let verb = verb.strip_prefix(b") ")?;
+    let duration_of = |mark: &[u8]| {
+        let text = behind(verb, mark)?;
+        seconds_us(text.get(..memchr(b's', text)?)?)
+    };
+    if verb == b"starting" {
+        Some(OdooEvent::CronStart { job })
+    } else if verb.starts_with(b"server action") || verb.starts_with(b"timed out") {
+        Some(OdooEvent::CronFailed)
+    } else if verb.starts_with(b"done in ") {
+        Some(OdooEvent::CronEnd { job, duration_us: duration_of(b"done in ") })
+    } else if [b"completed".as_slice(), b"fully done", b"partially done", b"failed"]
+        .iter()
+        .any(|end| verb.starts_with(end))
+    {
+        Some(OdooEvent::CronEnd { job, duration_us: duration_of(b"duration ") })
+    } else {
+        None
+    }
+}
+
+/// `odoo.addons.bus.*`.
+fn bus_event(message: &[u8]) -> Option<OdooEvent<'_>> {
+    if message.starts_with(b"Bus.loop listen imbus") {
+        Some(OdooEvent::BusListen)
+    } else if message.starts_with(b"Bus.loop error") {
+        Some(OdooEvent::BusError)
+    } else if message.starts_with(b"Exception occurred during websocket")
+        || message.starts_with(b"Exception occured during websocket")
+        || message.starts_with(b"Error during Websocket")
+        || message.starts_with(b"Bus operation aborted")
+    {
+        Some(OdooEvent::WebsocketError)
+    } else {
+        None
+    }
+}
+
+/// Messages of the database, registry and HTTP layers, which moved between loggers.
+fn general_event<'a>(message: &'a [u8], body: &'a [u8]) -> Option<OdooEvent<'a>> {
+    let starts = |prefix: &str| message.starts_with(prefix.as_bytes());
+    // One look at the first byte spares the chain for most records.
+    match message.first()? {
+        b'b' if starts("bad query:") => {
+            let query = body.get(b"bad query:".len()..).unwrap_or_default();
+            let end = memmem::find(query, b"\nERROR:").unwrap_or(query.len());
+            Some(OdooEvent::BadQuery { query: query.get(..end).unwrap_or(query).trim_ascii() })
+        }
+        b'C' if starts("ConnectionPool(") => Some(OdooEvent::ConnectionPool),
+        b'C' if starts("Connection to the database failed") => Some(OdooEvent::DatabaseConnectionFailed),
+        b'C' if starts("Caches invalidated") => Some(OdooEvent::CacheInvalidated),
+        b'R' if starts("Registry loaded in ") => {
+            let seconds = message.strip_prefix(b"Registry loaded in ").unwrap_or_default();
+            let end = memchr(b's', seconds).unwrap_or(seconds.len());
+            Some(OdooEvent::RegistryLoaded { duration_us: seconds.get(..end).and_then(seconds_us) })
+        }
+        b'M' if starts("Modules loaded.") => Some(OdooEvent::RegistryLoaded { duration_us: None }),
+        b'R' if starts("Reloading the model registry after database signaling") => {
+            Some(OdooEvent::CacheInvalidated)
+        }
+        b'I' if starts("Invalidating ") && has(message, "caches after database signaling") => {
+            Some(OdooEvent::CacheInvalidated)
+        }
+        b'E' if starts("Exception during ") && has(message, "request handling") => {
+            Some(OdooEvent::RequestException)
+        }
+        b'E' if starts("Exception occurred during websocket") => Some(OdooEvent::WebsocketError),
+        b'D' if starts("Database or registry unusable") => Some(OdooEvent::RegistryFailed),
+        b'F' if starts("Failed to load registry") || starts("Failed to initialize database") => {
+            Some(OdooEvent::RegistryFailed)
+        }
+        b'G' if starts("Generating nondb routing") => Some(OdooEvent::NonDatabaseRouting),
+        b'A'..=b'Z' => retry(message),
+        _ => None,
+    }
+}
+
+/// `SERIALIZATION_FAILURE, 4 tries left, …`, `LOCK_NOT_AVAILABLE, retry 1/5 in …`.
+fn retry(message: &[u8]) -> Option<OdooEvent<'_>> {
+    let (error, rest) = message.split_at_checked(memchr(b',', message)?)?;
+    if error.len() < 4
+        || !error.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b'0'..=b'9'))
+    {
+        return None;
+    }
+    let exhausted = has(rest, "maximum number of tries reached");
+    (exhausted || rest.starts_with(b", retry") || has(rest, " tries left"))
+        .then_some(OdooEvent::Retry { error, exhausted })
+}
+
+/// Finds the exception that ends the record.
+fn attach_exception(record: &mut OdooRecord<'_>) {
+    if let OdooEvent::BadQuery { .. } = record.event {
+        let text = behind(record.message, b"ERROR:").or_else(|| behind(record.detail, b"ERROR:"));
+        let text = text.map(|text| text.get(..text.len().min(2000)).unwrap_or(text));
+        record.exception = text.map(|text| classify(b"ERROR", text));
+        if record.exception.is_some_and(|exception| exception != Exception::Other) {
+            return;
+        }
+    }
+    // A traceback under an INFO header was written to stderr by some other process.
+    let own = record.level >= Level::Warning
+        || matches!(record.event, OdooEvent::DatabaseConnectionFailed | OdooEvent::Retry { .. });
+    if own && !record.detail.is_empty() {
+        record.exception = last_exception(record.detail).or(record.exception);
+    }
+    if record.exception.is_none() && own && has(record.message, "The Connection Pool Is Full") {
+        record.exception = Some(Exception::PoolFull);
+    }
+}
+
+/// Scans lines from the end for `package.Class: text`; the last one with a known meaning counts.
+fn last_exception(detail: &[u8]) -> Option<Exception> {
+    let mut found = None;
+    let mut looked_at = 0;
+    let mut rest = detail;
+    loop {
+        let at = memrchr(b'\n', rest);
+        let line = at.and_then(|at| rest.get(at + 1..)).unwrap_or(rest);
+        if let Some((name, text)) = exception_line(line) {
+            match classify(name, text) {
+                Exception::Other => found = found.or(Some(Exception::Other)),
+                known => return Some(known),
+            }
+            looked_at += 1;
+        }
+        match at.and_then(|at| rest.get(..at)) {
+            Some(before) if looked_at < 64 => rest = before,
+            _ => return found,
+        }
+    }
+}
+
+/// `package.Class: text` or a bare `MemoryError`.
+fn exception_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = line.trim_ascii_end();
+    if !line.first()?.is_ascii_alphabetic() {
+        return None;
+    }
+    let length =
+        line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
+    let (name, rest) = line.split_at_checked(length)?;
+    let class = name.rsplit(|byte| *byte == b'.').next()?;
+    let plausible =
+        class.first()?.is_ascii_uppercase() || name == b"socket.timeout" || name == b"socket.gaierror";
+    if !plausible {
+        return None;
+    }
+    if rest.is_empty() {
+        let bare = class.ends_with(b"Error") || class.ends_with(b"Exception") || memchr(b'.', name).is_some();
+        return bare.then_some((name, rest));
+    }
+    Some((name, rest.strip_prefix(b":")?.trim_ascii_start()))
+}
+
+/// The meaning of an exception, by its class where that says it and else by PostgreSQL's text.
+fn classify(name: &[u8], text: &[u8]) -> Exception {
+    // Texts can be whole documents.
+    let text = text.get(..text.len().min(600)).unwrap_or(text);
+    let class = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    let packages = [b"requests.".as_slice(), b"urllib3.", b"smtplib.", b"zeep.", b"httpx.", b"socket."];
+    let classes = [
+        b"ReadTimeout".as_slice(),
+        b"ConnectTimeout",
+        b"ReadTimeoutError",
+        b"ConnectTimeoutError",
+        b"MaxRetryError",
+    ];
+    if packages.iter().any(|package| name.starts_with(package))
+        || classes.contains(&class)
+        || (name == b"TimeoutError" && has(text, "timed out"))
+    {
+        return Exception::ExternalCall;
+    }
+    match class {
+        b"MemoryError" => return Exception::MemoryError,
+        b"PoolError" => return Exception::PoolFull,
+        b"SerializationFailure" => return Exception::SerializationFailure,
+        b"LockNotAvailable" => return Exception::LockNotAvailable,
+        b"DeadlockDetected" => return Exception::DeadlockDetected,
+        b"AdminShutdown" => return Exception::AdminShutdown,
+        b"TooManyConnections" => return Exception::TooManyClients,
+        b"IdleInTransactionSessionTimeout" => return Exception::IdleInTransactionTimeout,
+        _ => {}
+    }
+    const TEXTS: [(&str, Exception); 22] = [
+        ("onnection Pool Is Full", Exception::PoolFull),
+        ("Failed to acquire cursor after", Exception::PoolFull),
+        ("too many clients already", Exception::TooManyClients),
+        ("remaining connection slots are reserved", Exception::TooManyClients),
+        ("too many connections for", Exception::TooManyClients),
+        ("could not serialize access", Exception::SerializationFailure),
+        ("could not obtain lock", Exception::LockNotAvailable),
+        ("due to lock timeout", Exception::LockNotAvailable),
+        ("deadlock detected", Exception::DeadlockDetected),
+        ("due to statement timeout", Exception::StatementTimeout),
+        ("due to user request", Exception::QueryCanceled),
+        ("due to idle-in-transaction timeout", Exception::IdleInTransactionTimeout),
+        ("terminating connection due to", Exception::AdminShutdown),
+        ("closed the connection unexpectedly", Exception::ConnectionClosed),
+        ("connection already closed", Exception::ConnectionClosed),
+        ("ursor already closed", Exception::ConnectionClosed),
+        ("connection has been closed unexpectedly", Exception::ConnectionClosed),
+        ("CPU time limit exceeded", Exception::CpuTimeLimit),
+        ("could not connect to server", Exception::ConnectionFailed),
+        ("connection to server at", Exception::ConnectionFailed),
+        ("connection to server on socket", Exception::ConnectionFailed),
+        ("the database system is", Exception::ConnectionFailed),
+    ];
+    let by_text = TEXTS.iter().find(|(part, _)| has(text, part)).map(|(_, exception)| *exception);
+    by_text.unwrap_or(if class == b"ConnectionRefusedError" {
+        Exception::ConnectionFailed
+    } else {
+        Exception::Other
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Raw<'_> {
+        Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, orphan: false }
+    }
+
+    fn with<T>(text: &str, look: impl FnOnce(&OdooRecord<'_>) -> T) -> T {
+        let raw = raw(text);
+        match Odoo.parse(&raw, &mut Memory::default()) {
+            Ok(Record::Odoo(record)) => look(&record),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    fn server(message: &str, look: impl FnOnce(&OdooRecord<'_>)) {
+        with(&format!("2026-11-23 18:32:56,204 22130 INFO o15 odoo.service.server: {message} "), look);
+    }
+
+    fn cron(message: &str) -> String {
+        let text = format!("2026-11-23 18:32:56,204 9 INFO o15 odoo.addons.base.models.ir_cron: {message} ");
+        with(&text, |record| match record.event {
+            OdooEvent::CronStart { job } => format!("start {}", String::from_utf8_lossy(job)),
+            OdooEvent::CronEnd { job, duration_us } => {
+                format!("end {} {duration_us:?}", String::from_utf8_lossy(job))
+            }
+            OdooEvent::CronFailed => "failed".to_owned(),
+            _ => "other".to_owned(),
+        })
+    }
+
+    const REQUEST: &str = "2026-11-23 18:32:20,041 17092 INFO prod17 werkzeug: 203.0.113.14 - - [23/Nov/2026 18:32:20] \"GET /web/image/res.partner/167/avatar_128?unique=498738 HTTP/1.0\" 200 - 6 0.006 0.024";
+
+    fn request(line: &str, tail: &str) -> String {
+        let text = format!(
+            "2026-11-23 18:32:20,041 17092 INFO ? werkzeug: 1.2.3.4 - - [23/Nov/2026 18:32:20] \"{line}\" {tail}"
+        );
+        with(&text, |record| match &record.event {
+            OdooEvent::Request(request) => format!(
+                "{} {} {:?} {} {:?} {:?} {:?}",
+                String::from_utf8_lossy(request.method),
+                String::from_utf8_lossy(request.path),
+                request.model_method.map(String::from_utf8_lossy),
+                request.status,
+                request.query_count,
+                request.query_time_us,
+                request.remaining_time_us
+            ),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn requests() {
+        with(REQUEST, |record| {
+            assert_eq!(
+                (record.pid, record.level, record.stamp.us),
+                (17092, Level::Info, 1_795_458_740_041_000)
+            );
+            assert_eq!((record.database, record.logger), (b"prod17".as_slice(), b"werkzeug".as_slice()));
+            assert!(record.message.ends_with(b"\" 200 -"));
+        });
+        assert_eq!(
+            request("POST /jsonrpc HTTP/1.1", "200 - 3 0.017 -0.010 ro->rw"),
+            "POST /jsonrpc None 200 Some(3) Some(17000) Some(-10000)"
+        );
+        assert_eq!(request("GET /a \"b c HTTP/1.0", "404 - - - - "), "GET /a \"b c None 404 None None None");
+        assert_eq!(request("GET /x HTTP/1.0", "303 -"), "GET /x None 303 None None None");
+        assert_eq!(
+            request("POST /web/dataset/call_kw#res.partner.web_search_read HTTP/1.1", "200 - 1 0.001 0.002"),
+            "POST /web/dataset/call_kw Some(\"res.partner.web_search_read\") 200 Some(1) Some(1000) Some(2000)"
+        );
+        assert_eq!(request("GET /x#frag HTTP/1.1", "200 - - - -"), "GET /x#frag None 200 None None None");
+        let new = "2026-11-23 18:32:20,041 17092 INFO prod odoo.http.server: 1.2.3.4 abc - [23/Nov/2026 18:32:20] \"GET / HTTP/1.1\" 200 - 1 0.001 0.002 rw";
+        with(new, |record| {
+            assert!(matches!(record.event, OdooEvent::Request(WorkerRequest { status: 200, .. })))
+        });
+        let evented = "2026-11-23 18:32:20,041 17092 INFO ? longpolling: 127.0.0.1 - - [2026-11-23 18:32:20] \"POST /longpolling/poll HTTP/1.0\" 200 286 50.037857 ";
+        with(evented, |record| {
+            assert!(matches!(
+                record.event,
+                OdooEvent::EventedRequest { status: 200, duration_us: Some(50_037_857), .. }
+            ));
+        });
+        let slow = "2026-11-23 18:32:20,041 17092 ERROR ? werkzeug: 1.2.3.4 - - [23/Nov/2026 18:32:20] Request timed out: timeout('timed out') - - -";
+        with(slow, |record| assert!(matches!(record.event, OdooEvent::ClientGone)));
+    }
+
+    #[test]
+    fn every_prefix_is_safe() {
+        let record = format!(
+            "{REQUEST}\nTraceback (most recent call last):\n  File \"x\"\npsycopg2.pool.PoolError: The Connection Pool Is Full"
+        );
+        for length in 0..record.len() {
+            let _ = Odoo.parse(&raw(&record[..length]), &mut Memory::default());
+            let _ = Odoo.starts_record(&record.as_bytes()[..length]);
+        }
+        let cut = &REQUEST[..REQUEST.len() - 30];
+        assert!(Odoo.parse(&raw(cut), &mut Memory::default()).is_err());
+        assert!(!Odoo.starts_record(b"\xff\xfe\0"));
+        assert!(!Odoo.starts_record(b"2026-11-23 18:22:10.286 UTC [7] LOG:  x"));
+        assert!(!Odoo.starts_record(b"2026-11-23 18:22:10,286 - INFO - something"));
+        let orphan = Raw { orphan: true, ..raw("Forced shutdown.") };
+        assert_eq!(Odoo.parse(&orphan, &mut Memory::default()).err(), Some("no_header"));
+    }
+
+    #[test]
+    fn server_messages() {
+        server("WorkerHTTP (22412) timeout after 18s", |record| {
+            assert!(matches!(
+                record.event,
+                OdooEvent::WorkerTimeout { class: b"WorkerHTTP", pid: 22412, limit_s: 18 }
+            ));
+        });
+        server("Worker WorkerCron (7) alive", |record| {
+            assert!(matches!(record.event, OdooEvent::WorkerAlive { class: b"WorkerCron", pid: 7 }));
+        });
+        server("Worker (4069) CPU time limit (8) reached.", |record| {
+            assert!(matches!(record.event, OdooEvent::CpuLimit { pid: 4069, limit_s: 8 }));
+        });
+        server("Worker (4069) virtual memory limit (2684354560) reached.", |record| {
+            assert!(matches!(record.event, OdooEvent::MemorySoft { pid: 4069, bytes: 2_684_354_560 }));
+        });
+        server("Worker (5) exiting. request_count: 2000, registry count: 1.", |record| {
+            assert!(matches!(record.event, OdooEvent::WorkerExiting { pid: 5, request_count: 2000 }));
+        });
+        for text in [
+            "Worker (5) Exception occured, exiting...",
+            "Worker WorkerHTTP (5) Exception occurred, exiting...",
+        ] {
+            server(text, |record| assert!(matches!(record.event, OdooEvent::WorkerException { pid: 5 })));
+        }
+        server(
+            "Thread <Thread(odoo.service.http.request.1, started 1)> virtual real time limit (151/120s) reached.",
+            |record| {
+                assert!(matches!(
+                    record.event,
+                    OdooEvent::ThreadTimeout { elapsed_s: 151, limit_s: 120, .. }
+                ));
+            },
+        );
+        server("Gevent virtual memory limit reached: 99", |record| {
+            assert!(matches!(record.event, OdooEvent::EventedMemory { bytes: 99 }));
+        });
+        server("Critial worker error (12)", |record| {
+            assert!(matches!(record.event, OdooEvent::CriticalWorkerError { pid: 12 }));
+        });
+        server("WorkerCron (3) max age (600s) reached.", |record| {
+            assert!(matches!(record.event, OdooEvent::MaxAge { pid: 3 }));
+        });
+        server("HTTP service (werkzeug) running on vm:8069", |record| {
+            assert!(matches!(record.event, OdooEvent::HttpServiceRunning));
+        });
+        server("WorkerHTTP (99999999999999999999) timeout after 18s", |_| {});
+        with("2026-11-23 18:28:01,941 17008 INFO ? odoo: Odoo version 17.0 ", |record| {
+            assert!(matches!(record.event, OdooEvent::Banner { version: b"17.0" }));
+        });
+        with("2026-11-23 18:28:01,941 17008 Level 25 ? odoo.tools.misc: ", |record| {
+            assert_eq!((record.level, record.message), (Level::Info, b"".as_slice()));
+        });
+        with(
+            "2026-11-23 18:28:01,941 7 INFO o15 odoo.service.model: SERIALIZATION_FAILURE, 4 tries left, try again in 1.3 sec... ",
+            |record| {
+                assert!(matches!(
+                    record.event,
+                    OdooEvent::Retry { error: b"SERIALIZATION_FAILURE", exhausted: false }
+                ));
+            },
+        );
+        with(
+            "2026-11-23 18:28:01,941 7 INFO o15 odoo.modules.registry: Registry loaded in 1.250s ",
+            |record| {
+                assert!(matches!(record.event, OdooEvent::RegistryLoaded { duration_us: Some(1_250_000) }));
+            },
+        );
+    }
+
+    #[test]
+    fn cron_messages() {
+        assert_eq!(cron("Starting job `Mail: `x` (a)`."), "start Mail: `x` (a)");
+        assert_eq!(cron("Job `Mail: Email Queue Manager` done."), "end Mail: Email Queue Manager None");
+        assert_eq!(cron("Job done: `Sales: sync (b)` (9.125s)."), "end Sales: sync (b) Some(9125000)");
+        assert_eq!(cron("Job \"it's (3) x\" (12) starting"), "start it's (3) x");
+        assert_eq!(cron("Job 'N' (12) done in 1.500s"), "end N Some(1500000)");
+        assert_eq!(
+            cron("Job 'N' (12) fully done (#loop 1; done 3; remaining 0; duration 2.25s)"),
+            "end N Some(2250000)"
+        );
+        assert_eq!(cron("Job 'N' (12) processed 3 records, 0 records remaining"), "other");
+        assert_eq!(cron("Job 'N' (12) timed out"), "failed");
+        assert_eq!(cron("Call from cron N for server action #3 failed in Job #4"), "failed");
+    }
+
+    #[test]
+    fn exceptions() {
+        let http = |tail: &str| {
+            let text = format!(
+                "2026-11-23 18:28:01,941 7 ERROR ? odoo.http: Exception during request handling. \nTraceback (most recent call last):\n  File \"x\", line 1\n{tail}"
+            );
+            with(&text, |record| (matches!(record.event, OdooEvent::RequestException), record.exception))
+        };
+        assert_eq!(
+            http("psycopg2.pool.PoolError: The Connection Pool Is Full"),
+            (true, Some(Exception::PoolFull))
+        );
+        assert_eq!(
+            http("psycopg2.errors.QueryCanceled: canceling statement due to user request\n - - -"),
+            (true, Some(Exception::QueryCanceled))
+        );
+        assert_eq!(
+            http(
+                "psycopg2.OperationalError: server closed the connection unexpectedly\n\tThis probably means\n"
+            ),
+            (true, Some(Exception::ConnectionClosed))
+        );
+        assert_eq!(
+            http(
+                "psycopg2.OperationalError: connection to server at \"h\" (1), port 5 failed: FATAL:  sorry, too many clients already"
+            ),
+            (true, Some(Exception::TooManyClients))
+        );
+        assert_eq!(
+            http("requests.exceptions.ReadTimeout: HTTPSConnectionPool(host='x', port=443): Read timed out."),
+            (true, Some(Exception::ExternalCall))
+        );
+        assert_eq!(http("socket.timeout: timed out"), (true, Some(Exception::ExternalCall)));
+        assert_eq!(http("MemoryError"), (true, Some(Exception::MemoryError)));
+        assert_eq!(http("KeyError: 'acme_status' - - -"), (true, Some(Exception::Other)));
+        assert_eq!(
+            http(
+                "RuntimeError: Couldn't bind the websocket. Is the connection opened on the evented port (8072)?"
+            ),
+            (false, Some(Exception::Other))
+        );
+        let query = "2026-11-23 18:28:01,941 7 ERROR o15 odoo.sql_db: bad query: \n  SELECT 1\nERROR: could not serialize access due to concurrent update\n ";
+        with(query, |record| {
+            assert!(matches!(record.event, OdooEvent::BadQuery { query: b"SELECT 1" }));
+            assert_eq!(record.exception, Some(Exception::SerializationFailure));
+        });
+        let foreign = format!("{REQUEST}\nTraceback (most recent call last):\nMemoryError");
+        with(&foreign, |record| assert_eq!(record.exception, None));
+    }
+
+    #[test]
+    fn detection() {
+        let claim = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| Cow::Borrowed(line.as_bytes())).collect();
+            detect(&Sample { lines, name: "x" }, &Context::default()).map(|claim| claim.score)
+        };
+        assert_eq!(claim(&["Running as user 'root' is a security risk.", REQUEST]), Some(1.0));
+        assert_eq!(claim(&["2026-11-23 18:22:10.286 UTC [7] LOG:  x"]), None);
+        assert_eq!(claim(&[]), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! Not written yet.
+
+use super::{Claim, Context, Sample};
+
+/// Claims nothing yet.
+#[must_use]
+pub fn detect(_sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
+    None
+}

@@ -1,0 +1,60 @@
+//! The account of every physical line: parsed, continuation, or skipped with a reason.
+
+use std::collections::BTreeMap;
+
+/// How many skipped lines are remembered with their number.
+const EXAMPLES: usize = 5;
+
+/// Counts for one input. `total == parsed + continuation + skipped()` always holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// First lines of records.
+    pub parsed: u64,
+    /// Further lines of records.
+    pub continuation: u64,
+    /// Lines not understood, by reason.
+    pub skipped_by_reason: BTreeMap<&'static str, u64>,
+    /// The first few skipped lines: line number from 1, and why.
+    pub examples: Vec<(u64, &'static str)>,
+}
+
+impl Ledger {
+    /// Books a record of `lines` physical lines.
+    pub fn record(&mut self, lines: u64) {
+        self.parsed += lines.min(1);
+        self.continuation += lines.saturating_sub(1);
+    }
+
+    /// Books `lines` lines from line `at` as skipped for `reason`.
+    pub fn skip(&mut self, at: u64, lines: u64, reason: &'static str) {
+        if lines == 0 {
+            return;
+        }
+        *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push((at, reason));
+        }
+    }
+
+    /// All skipped lines.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.skipped_by_reason.values().sum()
+    }
+
+    /// All lines.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.parsed + self.continuation + self.skipped()
+    }
+
+    /// Adds the ledger of the part of the same input that follows.
+    pub fn merge(&mut self, later: &Ledger) {
+        self.parsed += later.parsed;
+        self.continuation += later.continuation;
+        for (reason, lines) in &later.skipped_by_reason {
+            *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
+        }
+        self.examples.extend(later.examples.iter().take(EXAMPLES.saturating_sub(self.examples.len())));
+    }
+}
