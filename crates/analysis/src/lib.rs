@@ -1,3 +1,38 @@
-//! Records to a report: reads inputs in blocks, folds them into a summary, finds incidents, explains them.
+//! Log records to an incident report: reads inputs in blocks, folds them into a summary, brings clocks together,
+//! counts copies once, finds incidents and explains them.
+//!
+//! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`cause`],
+//! [`recovery`] → [`report`]. This crate knows no file format and writes no output.
+//!
+//! ```no_run
+//! let options = stormtrace_analysis::Options::default();
+//! let report = stormtrace_analysis::analyze(&["bundle".into()], &options)?;
+//! println!("{}", report.headline);
+//! # Ok::<(), stormtrace_analysis::read::Error>(())
+//! ```
 
+pub mod action;
+pub mod align;
+pub mod cause;
+pub mod copies;
+pub mod correlate;
+pub mod detect;
+pub mod events;
+pub mod facts;
+pub mod finding;
+pub mod fingerprint;
+pub mod fold;
+pub mod impact;
+pub mod lives;
+pub mod place;
+pub mod read;
+pub mod recovery;
 pub mod report;
+pub mod statistics;
+#[cfg(feature = "tables")]
+pub mod tables;
+pub mod timeline;
+
+mod assemble;
+
+pub use assemble::{Options, analyze, inspect};

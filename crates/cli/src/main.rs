@@ -1,3 +1,35 @@
-//! stormtrace
+//! `stormtrace`: arguments, wiring, exit codes, nothing else.
 
-fn main() {}
+mod arguments;
+mod exit_code;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { exit_code::USAGE } else { exit_code::PASS };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let outcome = match &arguments.command {
+        Command::Analyze(analyze) => output::analyze(analyze),
+        Command::Inspect(inspect) => output::inspect(inspect),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if exit_code::is_closed_pipe(&error) => ExitCode::from(exit_code::PASS),
+        Err(error) => {
+            let sentence = format!("{error:#}");
+            eprintln!("stormtrace: {}", stormtrace_report::escape::terminal(&sentence));
+            ExitCode::from(exit_code::USAGE)
+        }
+    }
+}

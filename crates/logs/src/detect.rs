@@ -81,8 +81,10 @@ fn peel_sample<'a>(head: &'a [u8], carrier: &dyn Carrier) -> Option<(Vec<Cow<'a,
 fn tally<'a>(carrier: &dyn Carrier, entry: &'a [u8], tried: &mut u32, good: &mut u32, lines: &mut Vec<Cow<'a, [u8]>>) {
     match carrier.peel(entry) {
         Ok(peeled) => {
-            *tried += 1;
-            *good += 1;
+            // Indented lines pass every journald text carrier: only its own stamp proves a carrier.
+            let proven = peeled.outer.is_some() || peeled.program.is_some() || carrier.name() == "plain";
+            *tried += u32::from(proven);
+            *good += u32::from(proven);
             lines.push(clean(peeled.payload));
         }
         // Markers and lost messages belong to their carrier.

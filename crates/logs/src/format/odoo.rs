@@ -186,8 +186,11 @@ fn status_and_size(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
     (alt((digit1, tag(b"-".as_slice()))), preceded(char(' '), token)).parse(input)
 }
 
+/// Query count, query seconds and remaining seconds as printed.
+type Columns<'a> = (&'a [u8], &'a [u8], &'a [u8]);
+
 /// ` QUERIES QUERY_SECONDS REMAINING_SECONDS [CURSOR_MODE]`, or dashes.
-fn performance(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8], &[u8])> {
+fn performance(input: &[u8]) -> IResult<&[u8], Columns<'_>> {
     let cursor_mode = take_while1(|byte| matches!(byte, b'r' | b'o' | b'w' | b'-' | b'>'));
     let blank_token = || preceded(char(' '), token);
     terminated((blank_token(), blank_token(), blank_token()), opt(preceded(char(' '), cursor_mode)))

@@ -1,0 +1,406 @@
+//! The whole line from paths to a [`Report`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use stormtrace_logs::format::Source;
+use stormtrace_logs::timestamp::Zone;
+
+use crate::cause::{self, measures};
+use crate::detect::{self, Found, Picture};
+use crate::events::{Events, Lane};
+use crate::facts::Facts;
+use crate::finding::{self, Look};
+use crate::lives::{self, Death};
+use crate::place::Places;
+use crate::read::{self, Error};
+use crate::report::{
+    Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Report, Severity, Time, Tool, Totals, Verdict, Window,
+};
+use crate::{action, align, copies, correlate, impact, recovery, timeline};
+
+/// How to analyse.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How to read.
+    pub read: read::Options,
+    /// Leave out events before this instant, µs UTC.
+    pub since_us: Option<i64>,
+    /// Leave out events after this instant, µs UTC.
+    pub until_us: Option<i64>,
+}
+
+/// A gap in a source longer than this ends a stretch of coverage, µs.
+const COVERAGE_GAP_US: i64 = 300_000_000;
+
+struct Gathered {
+    inputs: Vec<read::Input>,
+    standings: Vec<copies::Standing>,
+    clocks: Vec<Clock>,
+    notes: Vec<String>,
+}
+
+fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
+    let mut left_out = Vec::new();
+    let mut inputs = read::read(paths, &options.read, &mut left_out)?;
+    let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
+    let standings = copies::settle(&mut inputs);
+    let clocks = align::align(&mut inputs, &mut notes);
+    Ok(Gathered { inputs, standings, clocks, notes })
+}
+
+/// What each input was taken for, without analysis.
+///
+/// # Errors
+/// When a path cannot be opened or nothing is recognised.
+pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
+    let gathered = gather(paths, options)?;
+    let mut report = empty_report();
+    report.inputs = describe_inputs(&gathered.inputs, &gathered.standings);
+    report.clocks = gathered.clocks;
+    report.notes = gathered.notes;
+    let mut events = Events::default();
+    for (index, input) in gathered.inputs.into_iter().enumerate() {
+        append(&mut events, index, input.partial.events, options);
+    }
+    sort(&mut events);
+    report.window = window(&events).map(|(from, to)| Window { from: Time(from), to: Time(to) });
+    report.coverage = coverage(&events);
+    Ok(report)
+}
+
+/// Analyses files and directories.
+///
+/// # Errors
+/// When a path cannot be opened or nothing is recognised.
+pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
+    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let mut events = Events::default();
+    for (index, input) in inputs.iter_mut().enumerate() {
+        append(&mut events, index, std::mem::take(&mut input.partial.events), options);
+    }
+    sort(&mut events);
+    let labels: Vec<String> = inputs.iter().map(|input| input.label.clone()).collect();
+    let places = Places { labels: &labels };
+    let streams: Vec<u32> = standings.iter().map(|standing| standing.stream).collect();
+    let facts = Facts::of(&events);
+    let deaths = lives::deaths(&events, &streams);
+    let span = window(&events);
+    let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
+    let found = detect::incidents(&picture);
+    let mut report = empty_report();
+    report.notes = notes;
+    report.incidents = found
+        .iter()
+        .enumerate()
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
+        .collect();
+    let look = Look { picture: &picture, places: &places, inputs: &inputs };
+    report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
+    report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
+    report.coverage = coverage(&events);
+    if let Some(span) = span {
+        report.timeline = timeline::draw(&events, &deaths, span);
+    }
+    report.totals = totals(&events, &deaths);
+    #[cfg(feature = "tables")]
+    {
+        match crate::tables::endpoints(&events) {
+            Ok(endpoints) => report.endpoints = endpoints,
+            Err(error) => report.notes.push(format!("The endpoint table could not be made: {error}.")),
+        }
+        report.queries = crate::tables::queries(&events, &places);
+    }
+    report.inputs = describe_inputs(&inputs, &standings);
+    report.clocks = clocks;
+    report.verdict = verdict(&report);
+    report.headline = headline(&report);
+    Ok(report)
+}
+
+fn empty_report() -> Report {
+    Report {
+        schema: "stormtrace.report/1",
+        tool: Tool { name: "stormtrace", version: env!("CARGO_PKG_VERSION") },
+        window: None,
+        inputs: Vec::new(),
+        coverage: BTreeMap::new(),
+        clocks: Vec::new(),
+        incidents: Vec::new(),
+        endpoints: Vec::new(),
+        queries: Vec::new(),
+        findings: Vec::new(),
+        timeline: timeline_empty(),
+        totals: Totals::default(),
+        verdict: Verdict::Unknown,
+        headline: String::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn timeline_empty() -> crate::report::Timeline {
+    crate::report::Timeline::default()
+}
+
+fn append(events: &mut Events, index: usize, mut part: Events, options: &Options) {
+    part.set_input(u32::try_from(index).unwrap_or(u32::MAX));
+    if options.since_us.is_some() || options.until_us.is_some() {
+        let (from, to) = (options.since_us.unwrap_or(i64::MIN), options.until_us.unwrap_or(i64::MAX));
+        let inside = |us: i64| (from..=to).contains(&us);
+        part.access.retain(|event| inside(event.end_us));
+        part.served.retain(|event| inside(event.end_us));
+        part.odoo.retain(|event| inside(event.us));
+        part.nginx.retain(|event| inside(event.us));
+        part.postgres.retain(|event| inside(event.us));
+        part.snapshots.retain(|event| inside(event.us));
+        part.host.retain(|event| inside(event.us));
+        part.probes.retain(|event| inside(event.us));
+        part.kernel.retain(|event| inside(event.us));
+    }
+    events.append(part);
+}
+
+/// By time, then by input and line: the order of arguments does not matter.
+fn sort(events: &mut Events) {
+    events.access.sort_by_key(|event| (event.end_us, event.input, event.line));
+    events.served.sort_by_key(|event| (event.end_us, event.input, event.line));
+    events.odoo.sort_by_key(|event| (event.us, event.input, event.line));
+    events.nginx.sort_by_key(|event| (event.us, event.input, event.line));
+    events.postgres.sort_by_key(|event| (event.us, event.input, event.line));
+    events.snapshots.sort_by_key(|event| (event.us, event.input, event.line));
+    events.host.sort_by_key(|event| (event.us, event.input, event.line));
+    events.probes.sort_by_key(|event| (event.us, event.input, event.line));
+    events.kernel.sort_by_key(|event| (event.us, event.input, event.line));
+}
+
+/// First and last instant of the logs (not of metrics alone).
+fn window(events: &Events) -> Option<(i64, i64)> {
+    let ends = [
+        (events.access.first().map(|event| event.end_us), events.access.last().map(|event| event.end_us)),
+        (events.served.first().map(|event| event.end_us), events.served.last().map(|event| event.end_us)),
+        (events.odoo.first().map(|event| event.us), events.odoo.last().map(|event| event.us)),
+        (events.nginx.first().map(|event| event.us), events.nginx.last().map(|event| event.us)),
+        (events.postgres.first().map(|event| event.us), events.postgres.last().map(|event| event.us)),
+        (events.snapshots.first().map(|event| event.us), events.snapshots.last().map(|event| event.us)),
+    ];
+    let from = ends.iter().filter_map(|(first, _)| *first).min()?;
+    let to = ends.iter().filter_map(|(_, last)| *last).max()?;
+    Some((from, to))
+}
+
+fn coverage(events: &Events) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
+    let mut odoo: Vec<i64> = events.odoo.iter().map(|event| event.us).chain(events.served.iter().map(|event| event.end_us)).collect();
+    odoo.sort_unstable();
+    let sources: [(&'static str, Vec<i64>); 6] = [
+        ("odoo", odoo),
+        ("nginx_access", events.access.iter().map(|event| event.end_us).collect()),
+        ("nginx_error", events.nginx.iter().map(|event| event.us).collect()),
+        ("postgres_log", events.postgres.iter().map(|event| event.us).collect()),
+        ("pg_stat_activity", events.snapshots.iter().map(|event| event.us).collect()),
+        ("host", events.host.iter().map(|event| event.us).collect()),
+    ];
+    sources
+        .into_iter()
+        .map(|(name, times)| {
+            // Error logs are silent when all is well: their gaps mean nothing.
+            let gap = if matches!(name, "nginx_error" | "postgres_log") { i64::MAX } else { COVERAGE_GAP_US };
+            let spans = times
+                .chunk_by(|a, b| b - a <= gap)
+                .filter_map(|span| Some((Time(*span.first()?), Time(*span.last()?))))
+                .collect();
+            (name, spans)
+        })
+        .collect()
+}
+
+fn totals(events: &Events, deaths: &[Death]) -> Totals {
+    let mut totals = Totals::default();
+    for access in &events.access {
+        *totals.by_status.entry(access.status).or_insert(0) += 1;
+        match access.lane {
+            Lane::Bus => *totals.bus_by_status.entry(access.status).or_insert(0) += 1,
+            _ => *totals.http_by_status.entry(access.status).or_insert(0) += 1,
+        }
+    }
+    if !events.access.is_empty() {
+        totals.requests = Some(events.access.len() as u64);
+        totals.bus_requests = Some(totals.bus_by_status.values().sum());
+        totals.bus_failed = Some(totals.bus_by_status.range(500..600).map(|(_, count)| count).sum());
+    }
+    for death in deaths {
+        *totals.kills_by_reason.entry(death.reason.name().to_owned()).or_insert(0) += 1;
+        if death.reason.is_kill() {
+            totals.kills += 1;
+            totals.kill_lines += death.lines;
+        }
+    }
+    totals
+}
+
+fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Vec<Input> {
+    inputs
+        .iter()
+        .zip(standings)
+        .map(|(input, standing)| {
+            let partial = &input.partial;
+            let ledger = &partial.ledger;
+            Input {
+                path: input.label.clone(),
+                bytes: input.bytes,
+                sha256: input.sha256.clone(),
+                container: input.container.to_owned(),
+                carrier: input.carrier.to_owned(),
+                format: input.format.clone(),
+                source: input.source.map_or("unrecognised", source_name).to_owned(),
+                detection_score: (input.score * 1000.0).round() / 1000.0,
+                zone: partial.zone.map(zone_name),
+                first: partial.span.map(|span| Time(span.0)),
+                last: partial.span.map(|span| Time(span.1)),
+                lines: Lines {
+                    total: ledger.total(),
+                    parsed: ledger.parsed,
+                    continuation: ledger.continuation,
+                    skipped: ledger.skipped(),
+                },
+                skipped_by_reason: ledger.skipped_by_reason.iter().map(|(reason, lines)| ((*reason).to_owned(), *lines)).collect(),
+                skipped_examples: ledger.examples.iter().map(|(line, reason)| (*line, (*reason).to_owned())).collect(),
+                duplicate_of: standing.duplicate_of.and_then(|other| inputs.get(other)).map(|other| other.label.clone()),
+                problems: input.problems.clone(),
+            }
+        })
+        .collect()
+}
+
+fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Odoo => "odoo",
+        Source::NginxAccess => "nginx_access",
+        Source::NginxError => "nginx_error",
+        Source::PostgresLog => "postgres_log",
+        Source::PgStatActivity => "pg_stat_activity",
+        Source::Host => "host",
+        Source::Probe => "probe",
+        Source::Configuration => "configuration",
+    }
+}
+
+fn zone_name(zone: Zone) -> String {
+    match zone {
+        Zone::Utc | Zone::Offset(0) => "UTC".to_owned(),
+        Zone::Offset(offset) => {
+            let sign = if offset < 0 { '-' } else { '+' };
+            format!("{sign}{:02}:{:02}", offset.abs() / 3600, offset.abs() / 60 % 60)
+        }
+        Zone::Local => "local, aligned".to_owned(),
+        Zone::LocalWithoutYear => "local without year, aligned".to_owned(),
+    }
+}
+
+fn explain(number: usize, found: &Found, all: &[Found], picture: &Picture<'_>, places: &Places<'_>) -> Incident {
+    let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
+    let measures = measures::measure(found, picture, places);
+    let diagnosis = cause::diagnose(&measures, found.kind);
+    let next_start = all.get(number + 1).filter(|next| next.kind == found.kind).map(|next| next.start_us);
+    let actions_to = found.end_us + recovery::HOLD_US;
+    let severity = severity(found, &impact);
+    Incident {
+        id: format!("incident-{}", number + 1),
+        kind: found.kind,
+        start: Time(found.start_us),
+        end: Time(found.end_us),
+        ongoing_at_end: picture.window.1 - found.end_us < 30_000_000,
+        severity,
+        summary: summary(found, &impact, &diagnosis),
+        detection: found.reasons.clone(),
+        impact,
+        diagnosis,
+        links: Vec::new(),
+        correlations: correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window),
+        actions: action::find(picture, places, found.start_us, actions_to),
+        recovery: recovery::judge(found, picture, next_start),
+    }
+}
+
+fn severity(found: &Found, impact: &Impact) -> Severity {
+    let ratio = impact.requests.failed_ratio.unwrap_or(0.0);
+    match found.kind {
+        Kind::ServiceRestart if found.end_us - found.start_us > 60_000_000 => Severity::Minor,
+        Kind::ServiceRestart => Severity::Info,
+        Kind::LatencyDegradation => Severity::Minor,
+        _ if ratio >= 0.2 || impact.kills.total >= 10 => Severity::Critical,
+        _ => Severity::Major,
+    }
+}
+
+/// Words for a kind of incident.
+fn kind_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::WorkerTimeoutStorm => "worker-timeout storm",
+        Kind::HttpErrorBurst => "burst of HTTP errors",
+        Kind::BusOutage => "bus outage",
+        Kind::ServiceOutage => "service outage",
+        Kind::ServiceRestart => "service restart",
+        Kind::LatencyDegradation => "slow-down",
+    }
+}
+
+fn summary(found: &Found, impact: &Impact, diagnosis: &Diagnosis) -> String {
+    let mut parts = Vec::new();
+    if impact.kills.total > 0 {
+        parts.push(format!("{} workers killed", impact.kills.total));
+    }
+    let requests = &impact.requests;
+    if let (Some(total), Some(bad), Some(gateway), Some(internal)) =
+        (requests.total, requests.http_502, requests.http_504, requests.http_500)
+        && bad + gateway + internal > 0
+    {
+        parts.push(format!("{bad} × 502, {gateway} × 504 and {internal} × 500 in {total} requests"));
+    }
+    if let (Some(failed), Some(total)) = (impact.bus.failed, impact.bus.requests)
+        && failed > 0
+    {
+        parts.push(format!("{failed} of {total} bus requests failed"));
+    }
+    let what = if parts.is_empty() { "no request failed".to_owned() } else { parts.join("; ") };
+    let why = diagnosis.causes.first().filter(|_| diagnosis.trigger.is_some()).map_or_else(
+        || "The cause cannot be told from what was captured.".to_owned(),
+        |cause| cause.summary.clone(),
+    );
+    let minutes = (found.end_us - found.start_us) as f64 / 6e7;
+    format!("{minutes:.1} min of {}: {what}. {why}", kind_words(found.kind))
+}
+
+fn verdict(report: &Report) -> Verdict {
+    let worst = report.incidents.iter().map(|incident| incident.severity).max();
+    match worst {
+        Some(Severity::Major | Severity::Critical) => Verdict::Fail,
+        Some(Severity::Minor) => Verdict::Warn,
+        _ if report.totals.requests.is_none() => Verdict::Unknown,
+        _ => Verdict::Pass,
+    }
+}
+
+fn headline(report: &Report) -> String {
+    let worst = report.incidents.iter().max_by_key(|incident| (incident.severity, std::cmp::Reverse(incident.start)));
+    let Some(incident) = worst else {
+        return match report.totals.requests {
+            Some(requests) => format!("No incident found in {requests} requests."),
+            None => "No incident found; without an access log failures seen by users cannot be told.".to_owned(),
+        };
+    };
+    let held = match incident.recovery.verdict {
+        "recovered" => "Recovery held for 15 minutes.",
+        "relapsed" => "It came back.",
+        "not_recovered" => "It had not recovered.",
+        _ => "Whether recovery held cannot be told.",
+    };
+    let others = report.incidents.len() - 1;
+    let more = if others == 0 { String::new() } else { format!(" {others} more below.") };
+    format!(
+        "A {} from {} to {} UTC. {} {held}{more}",
+        kind_words(incident.kind),
+        incident.start.format("%Y-%m-%d %H:%M:%S"),
+        incident.end.format("%H:%M:%S"),
+        incident.summary
+    )
+}

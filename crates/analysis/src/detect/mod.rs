@@ -1,0 +1,320 @@
+//! From events to incidents: when, what kind, why the detector fired.
+
+pub mod failure_runs;
+pub mod kill_bursts;
+
+use stormtrace_logs::record::UpstreamFailure;
+use stormtrace_logs::timestamp::SECOND_US;
+
+use crate::events::{Access, Events, Lane, OdooFact};
+use crate::facts::Facts;
+use crate::lives::Death;
+use crate::report::Kind;
+
+/// Failures and kills further apart than this belong to different groups, µs.
+const GAP_US: i64 = 120 * SECOND_US;
+/// Groups closer than this are one incident that came back, µs.
+const RELAPSE_US: i64 = 600 * SECOND_US;
+/// A restart that takes longer is an outage, µs.
+const LONGEST_RESTART_US: i64 = 120 * SECOND_US;
+
+/// An incident before it is measured and explained.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it was.
+    pub kind: Kind,
+    /// Arrival of the first blocked request, µs.
+    pub start_us: i64,
+    /// Last failure, µs.
+    pub end_us: i64,
+    /// Why.
+    pub reasons: Vec<String>,
+    /// Starts of the separate episodes in it, µs.
+    pub episodes: Vec<(i64, i64)>,
+}
+
+/// What the detectors look at.
+pub struct Picture<'e> {
+    /// Events, times aligned, copies removed, sorted.
+    pub events: &'e Events,
+    /// Worker deaths.
+    pub deaths: &'e [Death],
+    /// The deployment.
+    pub facts: &'e Facts,
+    /// What the logs cover, µs.
+    pub window: (i64, i64),
+}
+
+/// One failure or kill: when it began to block and when it showed.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    start_us: i64,
+    at_us: i64,
+    kill: bool,
+}
+
+impl Picture<'_> {
+    fn is_cron(&self, death: &Death) -> bool {
+        self.events.texts.get(death.class).contains("Cron")
+    }
+
+    /// Kills of workers that serve requests.
+    fn http_kills(&self) -> impl Iterator<Item = &Death> {
+        self.deaths.iter().filter(|death| death.reason.is_kill() && !self.is_cron(death))
+    }
+
+    /// When a request that failed began.
+    fn arrival(&self, access: &Access) -> i64 {
+        if access.request_time_us.is_some() || access.upstream_us.is_some() {
+            return access.arrival_us();
+        }
+        match access.status {
+            504 => access.end_us - self.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64),
+            _ => access.end_us,
+        }
+    }
+}
+
+/// All incidents, in order of start.
+#[must_use]
+pub fn incidents(picture: &Picture<'_>) -> Vec<Found> {
+    let mut found = http_incidents(picture);
+    merge_relapses(&mut found);
+    classify(picture, &mut found);
+    add_restarts(picture, &mut found);
+    add_bus_incidents(picture, &mut found);
+    found.sort_by_key(|incident| (incident.start_us, incident.end_us, incident.kind));
+    found
+}
+
+fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
+    let limit_us = picture.facts.limit_us();
+    let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
+    let kill_times: Vec<i64> = picture.http_kills().map(|death| death.us).collect();
+    let bursts = kill_bursts::find(&kill_times, gap_us, limit_us, picture.facts.workers, picture.window);
+    let http = || picture.events.access.iter().filter(|access| access.lane == Lane::Http);
+    let runs = failure_runs::find(http().map(|access| (access.end_us, access.failed())));
+    let mut marks: Vec<Mark> = http()
+        .filter(|access| access.failed())
+        .map(|access| Mark { start_us: picture.arrival(access), at_us: access.end_us, kill: false })
+        .collect();
+    marks.extend(picture.http_kills().map(|death| {
+        let blocked_us = death.limit_s.map_or(0, |limit_s| i64::from(limit_s) * SECOND_US);
+        Mark { start_us: death.us - blocked_us, at_us: death.us, kill: true }
+    }));
+    marks.sort_by_key(|mark| (mark.at_us, mark.start_us));
+    let mut found = Vec::new();
+    for group in marks.chunk_by(|a, b| b.at_us - a.at_us <= gap_us) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let inside = |at: i64| (first.at_us..=last.at_us).contains(&at);
+        let mut reasons: Vec<String> =
+            bursts.iter().filter(|burst| inside(burst.first_us)).map(|burst| burst.reason.clone()).collect();
+        let stormy = !reasons.is_empty();
+        reasons.extend(runs.iter().filter(|run| inside(run.first_us)).map(|run| {
+            format!(
+                "{} of {} requests failed in {:.0} s",
+                run.bad,
+                run.all,
+                (run.last_us - run.first_us) as f64 / 1e6
+            )
+        }));
+        if reasons.is_empty() {
+            continue;
+        }
+        let kills = group.iter().any(|mark| mark.kill);
+        let kind = if stormy || kills { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
+        let start_us = group.iter().map(|mark| mark.start_us).min().unwrap_or(first.at_us);
+        found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)] });
+    }
+    found
+}
+
+fn merge_relapses(found: &mut Vec<Found>) {
+    let mut merged: Vec<Found> = Vec::new();
+    for incident in found.drain(..) {
+        match merged.last_mut() {
+            Some(last) if incident.start_us - last.end_us <= RELAPSE_US => {
+                last.end_us = last.end_us.max(incident.end_us);
+                last.reasons.extend(incident.reasons);
+                last.episodes.extend(incident.episodes);
+                last.kind = last.kind.min(incident.kind);
+            }
+            _ => merged.push(incident),
+        }
+    }
+    *found = merged;
+}
+
+/// Tells outages of the whole service and restarts from bursts of errors.
+fn classify(picture: &Picture<'_>, found: &mut [Found]) {
+    for incident in found.iter_mut().filter(|incident| incident.kind == Kind::HttpErrorBurst) {
+        let (from, to) = (incident.start_us - SECOND_US, incident.end_us + SECOND_US);
+        let failed: Vec<&Access> = picture
+            .events
+            .access
+            .iter()
+            .filter(|access| access.lane == Lane::Http && access.failed() && (from..=to).contains(&access.end_us))
+            .collect();
+        let refused = picture
+            .events
+            .nginx
+            .iter()
+            .filter(|error| (from..=to).contains(&error.us) && error.lane == Lane::Http)
+            .filter(|error| matches!(error.failure, Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams)))
+            .count();
+        let instant = failed
+            .iter()
+            .filter(|access| access.status == 502 && access.request_time_us.is_none_or(|time| time < 100_000))
+            .count();
+        let served = picture.events.access.iter().filter(|access| {
+            access.lane == Lane::Http && !access.failed() && access.status != 499 && (from..=to).contains(&access.end_us)
+        });
+        let most_refused = 2 * refused.max(instant) >= failed.len().max(1);
+        if !most_refused || 2 * served.count() > failed.len().max(1) * 3 {
+            continue;
+        }
+        let short = incident.end_us - incident.start_us <= LONGEST_RESTART_US;
+        incident.kind = if short && restart_near(picture, from, to).is_some() {
+            Kind::ServiceRestart
+        } else {
+            Kind::ServiceOutage
+        };
+    }
+}
+
+/// A stop and the start after it (or a start in mid-log) near a span: (stop, start), µs.
+fn restart_near(picture: &Picture<'_>, from: i64, to: i64) -> Option<(i64, i64)> {
+    restarts(picture).into_iter().find(|(stop, start)| *stop <= to + 30 * SECOND_US && *start >= from - 30 * SECOND_US)
+}
+
+/// Every restart of the service in mid-log: (last sign before, service running again), µs.
+pub fn restarts(picture: &Picture<'_>) -> Vec<(i64, i64)> {
+    let mut restarts = Vec::new();
+    let mut stop: Option<i64> = None;
+    let first_sign = picture.events.odoo.first().map(|event| event.us).into_iter().chain(picture.events.served.first().map(|request| request.end_us)).min();
+    for event in &picture.events.odoo {
+        match event.fact {
+            OdooFact::Stopping | OdooFact::StoppingForcefully | OdooFact::Reloading => {
+                stop = stop.or(Some(event.us));
+            }
+            OdooFact::HttpServiceRunning => {
+                let in_mid_log = first_sign.is_some_and(|first| event.us - first > 30 * SECOND_US);
+                if let Some(stopped) = stop.take() {
+                    restarts.push((stopped, event.us));
+                } else if in_mid_log {
+                    restarts.push((event.us, event.us));
+                }
+            }
+            _ => {}
+        }
+    }
+    restarts
+}
+
+/// Restarts that hurt little: those not part of another incident.
+fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
+    for (stop, running) in restarts(picture) {
+        let (from, to) = (stop - 10 * SECOND_US, running + 60 * SECOND_US);
+        let part_of_another = found.iter().any(|incident| {
+            incident.start_us - 60 * SECOND_US <= to && incident.end_us + RELAPSE_US >= from
+        });
+        if part_of_another {
+            continue;
+        }
+        let failures: Vec<&Access> = picture
+            .events
+            .access
+            .iter()
+            .filter(|access| access.failed() && access.end_us >= from && access.arrival_us() <= to)
+            .collect();
+        let first = failures.iter().map(|access| picture.arrival(access).max(stop - 10 * SECOND_US)).min();
+        let last = failures.iter().map(|access| access.end_us).max();
+        let start_us = first.map_or(stop, |first| first.min(stop.max(first)));
+        let end_us = last.unwrap_or(running).max(start_us);
+        let kind = if end_us - start_us > 2 * LONGEST_RESTART_US { Kind::ServiceOutage } else { Kind::ServiceRestart };
+        found.push(Found {
+            kind,
+            start_us,
+            end_us,
+            reasons: vec![format!(
+                "Odoo was restarted: {:.0} s from stop to service running, {} requests failed",
+                (running - stop) as f64 / 1e6,
+                failures.len()
+            )],
+            episodes: vec![(start_us, end_us)],
+        });
+    }
+}
+
+/// Failures of the bus lane: a symptom inside another incident, an incident of their own else.
+fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
+    let bus = || picture.events.access.iter().filter(|access| access.lane == Lane::Bus);
+    let mut spans: Vec<(i64, i64, String)> = failure_runs::find(bus().map(|access| (access.end_us, access.failed())))
+        .into_iter()
+        .map(|run| {
+            let start_us = bus()
+                .filter(|access| access.failed() && (run.first_us..=run.last_us).contains(&access.end_us))
+                .map(|access| picture.arrival(access))
+                .min()
+                .unwrap_or(run.first_us);
+            (start_us, run.last_us, format!("{} of {} bus requests failed", run.bad, run.all))
+        })
+        .collect();
+    spans.extend(misrouted(picture));
+    spans.sort();
+    let mut joined: Vec<(i64, i64, Vec<String>)> = Vec::new();
+    for (start, end, reason) in spans {
+        match joined.last_mut() {
+            Some(last) if start - last.1 <= 300 * SECOND_US => {
+                last.1 = last.1.max(end);
+                last.2.push(reason);
+            }
+            _ => joined.push((start, end, vec![reason])),
+        }
+    }
+    for (start, end, reasons) in joined {
+        let host = found.iter_mut().find(|incident| {
+            incident.start_us - 60 * SECOND_US <= end && incident.end_us + 60 * SECOND_US >= start
+        });
+        if let Some(incident) = host {
+            // Browsers reconnect for a while after workers answer again: a short tail still belongs to it.
+            if end > incident.end_us && end - incident.end_us <= 60 * SECOND_US {
+                incident.end_us = end;
+            }
+            continue;
+        }
+        found.push(Found {
+            kind: Kind::BusOutage,
+            start_us: start,
+            end_us: end,
+            reasons,
+            episodes: vec![(start, end)],
+        });
+    }
+}
+
+/// Bus requests that HTTP workers had to serve.
+fn misrouted(picture: &Picture<'_>) -> Vec<(i64, i64, String)> {
+    let events = picture.events;
+    let mut times: Vec<i64> = events
+        .served
+        .iter()
+        .filter(|request| !request.evented)
+        .filter(|request| {
+            let path = events.texts.get(request.path);
+            path.starts_with("/longpolling/poll") || path == "/websocket"
+        })
+        .map(|request| request.end_us - request.remaining_us.unwrap_or(0).max(0))
+        .collect();
+    times.extend(events.odoo.iter().filter(|event| event.fact == OdooFact::BusMisrouted).map(|event| event.us));
+    times.sort_unstable();
+    let mut spans = Vec::new();
+    for group in times.chunk_by(|a, b| b - a <= GAP_US) {
+        if let (Some(first), Some(last)) = (group.first(), group.last())
+            && group.len() >= 5
+        {
+            spans.push((*first, *last, format!("{} bus requests reached HTTP workers", group.len())));
+        }
+    }
+    spans
+}

@@ -1,0 +1,169 @@
+//! What an incident cost: counts inside its window.
+
+use crate::detect::Found;
+use crate::events::{Access, Events, Lane, PostgresFact, State};
+use crate::facts::Facts;
+use crate::lives::Death;
+use crate::place::Places;
+use crate::report::{Bus, Impact, Kills, Postgres, Requests, Saturation};
+use crate::statistics::{quantile, wilson95};
+
+/// Stamps of whole seconds may be up to this early against the true end, µs.
+const SLACK_US: i64 = 1_000_000;
+
+/// Measures one incident.
+#[must_use]
+pub fn measure(incident: &Found, events: &Events, deaths: &[Death], facts: &Facts, places: &Places<'_>) -> Impact {
+    let (from, to) = (incident.start_us - SLACK_US, incident.end_us + SLACK_US);
+    let inside = |us: i64| (from..=to).contains(&us);
+    Impact {
+        kills: kills(events, deaths.iter().filter(|death| inside(death.us)), places),
+        requests: requests(events, &inside),
+        bus: bus(events, &inside),
+        postgres: postgres(events, &inside),
+        saturation: saturation(events, facts, from, to),
+    }
+}
+
+fn kills<'d>(events: &Events, deaths: impl Iterator<Item = &'d Death>, places: &Places<'_>) -> Kills {
+    let mut kills = Kills::default();
+    for death in deaths {
+        *kills.by_reason.entry(death.reason.name().to_owned()).or_insert(0) += 1;
+        if !death.reason.is_kill() {
+            continue;
+        }
+        kills.total += 1;
+        kills.lines += death.lines;
+        let class = match events.texts.get(death.class) {
+            "" => "unknown",
+            class => class,
+        };
+        *kills.by_class.entry(class.to_owned()).or_insert(0) += 1;
+        let reference = places.reference(death.input, death.line, death.us);
+        if kills.first.is_none() {
+            kills.first = Some(reference.clone());
+        }
+        kills.last = Some(reference);
+    }
+    kills
+}
+
+fn requests(events: &Events, inside: &dyn Fn(i64) -> bool) -> Requests {
+    if events.access.is_empty() {
+        return Requests::default();
+    }
+    let http: Vec<&Access> = events.access.iter().filter(|access| access.lane == Lane::Http).collect();
+    let status = |wanted: u16| {
+        Some(http.iter().filter(|access| access.status == wanted && inside(access.end_us)).count() as u64)
+    };
+    let total = http.iter().filter(|access| inside(access.end_us)).count() as u64;
+    let failed = [500, 502, 503, 504].into_iter().filter_map(status).sum::<u64>();
+    let p95 = |wanted: bool| {
+        let mut times: Vec<i64> = http
+            .iter()
+            .filter(|access| inside(access.end_us) == wanted)
+            .filter_map(|access| access.request_time_us)
+            .collect();
+        times.sort_unstable();
+        quantile(&times, 0.95).map(|us| us as f64 / 1e3)
+    };
+    Requests {
+        total: Some(total),
+        http_499: status(499),
+        http_500: status(500),
+        http_502: status(502),
+        http_503: status(503),
+        http_504: status(504),
+        failed_ratio: (total > 0).then(|| failed as f64 / total as f64),
+        failed_ratio_ci95: wilson95(failed, total),
+        p95_ms: p95(true),
+        baseline_p95_ms: p95(false),
+    }
+}
+
+fn bus(events: &Events, inside: &dyn Fn(i64) -> bool) -> Bus {
+    if events.access.is_empty() {
+        return Bus::default();
+    }
+    let bus: Vec<&Access> =
+        events.access.iter().filter(|access| access.lane == Lane::Bus && inside(access.end_us)).collect();
+    Bus {
+        requests: Some(bus.len() as u64),
+        failed: Some(bus.iter().filter(|access| access.failed()).count() as u64),
+        reconnects: Some(bus.iter().filter(|access| access.status == 101 || access.failed()).count() as u64),
+    }
+}
+
+fn postgres(events: &Events, inside: &dyn Fn(i64) -> bool) -> Postgres {
+    let has_log = !events.postgres.is_empty();
+    let log = |wanted: fn(&PostgresFact) -> bool| {
+        has_log.then(|| events.postgres.iter().filter(|event| inside(event.us) && wanted(&event.fact)).count() as u64)
+    };
+    let snapshots = || events.snapshots.iter().filter(|snapshot| inside(snapshot.us));
+    let over_30s = snapshots()
+        .filter_map(|snapshot| {
+            let printed = snapshot.counts.and_then(|counts| counts.active_over_30s);
+            let listed = (!snapshot.sessions.is_empty() || snapshot.total.is_some()).then(|| {
+                let old = snapshot.sessions.iter().filter(|session| {
+                    session.state == State::Active && session.query_age_us.is_some_and(|age| age > 30_000_000)
+                });
+                u32::try_from(old.count()).unwrap_or(u32::MAX)
+            });
+            printed.max(listed)
+        })
+        .max();
+    let oldest = snapshots()
+        .flat_map(|snapshot| &snapshot.sessions)
+        .filter(|session| session.state == State::Active)
+        .filter_map(|session| session.query_age_us)
+        .max();
+    let idle = snapshots()
+        .filter_map(|snapshot| {
+            let printed = snapshot.counts.and_then(|counts| counts.idle_in_transaction);
+            let listed = snapshot.total.map(|_| {
+                let idle = snapshot.sessions.iter().filter(|session| session.state == State::IdleInTransaction);
+                u32::try_from(idle.count()).unwrap_or(u32::MAX)
+            });
+            printed.max(listed)
+        })
+        .max();
+    Postgres {
+        max_active_over_30s: over_30s.map(u64::from),
+        max_query_age_s: oldest.map(|us| us as f64 / 1e6),
+        max_idle_in_transaction: idle.map(u64::from),
+        lock_waits: log(|fact| matches!(fact, PostgresFact::StillWaiting { .. })),
+        deadlocks: log(|fact| matches!(fact, PostgresFact::Deadlock)),
+    }
+}
+
+/// In flight at nginx, from arrivals and ends (methods 3.2).
+fn saturation(events: &Events, facts: &Facts, from: i64, to: i64) -> Saturation {
+    let mut steps: Vec<(i64, i32)> = Vec::new();
+    for access in events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some()) {
+        let (arrival, end) = (access.arrival_us().max(from), access.end_us.min(to));
+        if arrival < end {
+            steps.push((arrival, 1));
+            steps.push((end, -1));
+        }
+    }
+    // At one instant ends come before arrivals.
+    steps.sort_unstable();
+    let workers = facts.workers.map(i64::from);
+    let (mut level, mut peak, mut saturated_us, mut before) = (0i64, 0i64, 0i64, from);
+    for (us, step) in &steps {
+        if workers.is_some_and(|workers| level >= workers) {
+            saturated_us += us - before;
+        }
+        before = *us;
+        level += i64::from(*step);
+        peak = peak.max(level);
+    }
+    let timed = !steps.is_empty();
+    Saturation {
+        workers: facts.workers.map(u64::from),
+        peak_in_flight: timed.then(|| u64::try_from(peak).unwrap_or(0)),
+        saturated_s: (timed && workers.is_some()).then_some(saturated_us as f64 / 1e6),
+        queue_peak: workers.filter(|_| timed).map(|workers| u64::try_from(peak - workers).unwrap_or(0)),
+        blocked_worker_s: None,
+    }
+}

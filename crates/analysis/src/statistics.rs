@@ -1,0 +1,57 @@
+//! The few statistics used, in closed form and in a fixed order, so that the same input gives the same digits.
+
+/// Wilson 95 % interval of `hits` in `n` (Wilson 1927).
+#[must_use]
+pub fn wilson95(hits: u64, n: u64) -> Option<[f64; 2]> {
+    if n == 0 {
+        return None;
+    }
+    let (z, n) = (1.96f64, n as f64);
+    let p = hits as f64 / n;
+    let centre = p + z * z / (2.0 * n);
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z * z / n;
+    Some([((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0)])
+}
+
+/// P(X ≥ `at_least`) for X ~ NegBin(r = `seen` + 1/2, success = `quiet_s` / (`quiet_s` + `span_s`)): the Jeffreys
+/// predictive chance of that many events in `span_s` when `seen` happened in `quiet_s`.
+#[must_use]
+pub fn predictive_tail(at_least: u64, seen: u64, quiet_s: f64, span_s: f64) -> f64 {
+    let r = seen as f64 + 0.5;
+    let p = quiet_s / (quiet_s + span_s);
+    let mut term = p.powf(r);
+    let mut below = 0.0;
+    for i in 0..at_least.min(100_000) {
+        below += term;
+        term *= (i as f64 + r) / (i as f64 + 1.0) * (1.0 - p);
+    }
+    (1.0 - below).max(0.0)
+}
+
+/// The `q` quantile (nearest rank) of sorted values.
+#[must_use]
+pub fn quantile(sorted: &[i64], q: f64) -> Option<i64> {
+    let rank = (q * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1).min(sorted.len().checked_sub(1)?)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_known_values() {
+        let [low, high] = wilson95(11, 17).unwrap();
+        assert!((low - 0.41).abs() < 0.01 && (high - 0.83).abs() < 0.01);
+        assert!((wilson95(0, 73).unwrap()[1] - 0.05).abs() < 0.001);
+        assert!(wilson95(0, 0).is_none());
+    }
+
+    #[test]
+    fn predictive_tail_values_of_the_method_note() {
+        assert!((predictive_tail(2, 0, 3600.0, 60.0) - 1.0e-4).abs() < 2e-5);
+        assert!((predictive_tail(3, 0, 600.0, 600.0) - 0.05).abs() < 0.02);
+        assert!((predictive_tail(0, 3, 600.0, 600.0) - 1.0).abs() < 1e-12);
+    }
+}

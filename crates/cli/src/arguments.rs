@@ -1,0 +1,95 @@
+//! Command line arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds when a worker-timeout storm in Odoo began, what caused it and whether recovery held.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  stormtrace analyze capture/                       the text report
+  stormtrace analyze capture/ -o report.html -o report.json
+  stormtrace analyze odoo.log access.log.1.gz       single files
+  zcat odoo.log.gz | stormtrace analyze -           standard input
+  stormtrace inspect capture/                       what each file was taken for
+
+Exit codes: 0 done; 2 bad usage or unreadable input.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the incident report; write others with -o
+    Analyze(Analyze),
+    /// Show what each file was taken for, its span, zone, line ledger and copies
+    Inspect(Inspect),
+}
+
+/// What to read and how.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// Files or directories; - is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
+    #[arg(long, value_name = "TEMPLATE")]
+    pub nginx_log_format: Vec<String>,
+    /// Threads to use; the result does not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// When to colour the text
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// `analyze`.
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// What to read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|json|html|markdown")]
+    pub format: String,
+    /// Write a report to FILE, its form by extension: .txt .json .html .md (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// Leave out everything before this time, such as 2026-11-23T18:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Leave out everything after this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Print nothing on standard output
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// What to read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|json")]
+    pub format: String,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
