@@ -1,0 +1,225 @@
+//! What one line of an access log says, collected variable by variable.
+
+use memchr::memchr;
+
+use crate::record::AccessRecord;
+use crate::timestamp::{SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, month_number, offset_s};
+
+/// A variable of nginx that means something to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variable {
+    TimeLocal,
+    TimeIso,
+    Msec,
+    /// A well-known JSON key whose content may be any of the three forms of time.
+    AnyTime,
+    RemoteAddr,
+    Host,
+    /// A name that stands in for the host when `$host` is not logged.
+    ServerName,
+    Request,
+    Method,
+    RequestUri,
+    Uri,
+    Status,
+    Bytes,
+    RequestTime,
+    UpstreamResponseTime,
+    UpstreamConnectTime,
+    UpstreamStatus,
+    UpstreamAddr,
+    UserAgent,
+    RequestId,
+    Connection,
+    Ignored,
+}
+
+/// The elements of an `$upstream_*` list: `, ` joins retries, ` : ` joins passes.
+fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| matches!(byte, b' ' | b',')).filter(|element| !element.is_empty() && *element != b":")
+}
+
+/// `1.234` seconds as microseconds.
+pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
+    let whole = memchr(b'.', text).unwrap_or(text.len());
+    let (whole, rest) = text.split_at_checked(whole)?;
+    let (fraction, used, _) = fraction_us(rest);
+    (used == rest.len() && whole.len() <= 11).then_some(())?;
+    digits(whole)?.checked_mul(SECOND_US)?.checked_add(fraction)
+}
+
+/// Sum of a list of times; `None` when every element is `-`.
+fn sum_us(value: &[u8]) -> Option<i64> {
+    elements(value).filter_map(seconds_us).fold(None, |sum: Option<i64>, us| Some(sum.unwrap_or(0).saturating_add(us)))
+}
+
+/// An unsigned number.
+fn number(value: &[u8]) -> Option<u64> {
+    digits(value).and_then(|value| u64::try_from(value).ok())
+}
+
+/// A status of up to three digits.
+fn status(value: &[u8]) -> Option<u16> {
+    (value.len() == 3).then(|| digits(value)).flatten().and_then(|value| u16::try_from(value).ok())
+}
+
+/// `23/Nov/2026:18:19:53 +0000`, exactly 26 bytes.
+fn time_local(text: &[u8]) -> Option<Stamp> {
+    let shape = text.len() == 26
+        && text.get(2) == Some(&b'/')
+        && text.get(6) == Some(&b'/')
+        && text.get(11) == Some(&b':')
+        && text.get(20) == Some(&b' ');
+    if !shape {
+        return None;
+    }
+    let day = civil_us(digits(text.get(7..11)?)?, month_number(text.get(3..6)?)?, digits(text.get(..2)?)?, 0, 0, 0)?;
+    let (offset, _) = offset_s(text.get(21..)?)?;
+    let us = day + (clock_s(text.get(12..20)?)? - i64::from(offset)) * SECOND_US;
+    Some(Stamp { us, zone: Zone::Offset(offset), resolution_us: SECOND_US })
+}
+
+/// Method and target of a request line `METHOD SP target [SP HTTP/x]`; both empty for garbage.
+pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
+    let split = || {
+        let (method, rest) = request.split_at_checked(memchr(b' ', request)?)?;
+        let named = !method.is_empty()
+            && method.len() <= 32
+            && method.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'));
+        let rest = rest.get(1..)?;
+        // The target may hold blanks; the version is behind the last one. HTTP/0.9 has none.
+        let target = match memchr::memrchr(b' ', rest) {
+            Some(at) if rest.get(at + 1..)?.starts_with(b"HTTP/") => rest.get(..at)?,
+            _ => rest,
+        };
+        (named && !target.is_empty()).then_some((method, target))
+    };
+    split().unwrap_or_default()
+}
+
+/// A record in the making.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    record: AccessRecord<'a>,
+    msec: Option<i64>,
+    iso: Option<Stamp>,
+    local: Option<Stamp>,
+    has_status: bool,
+    /// Some variable that names the request was there, be it garbage.
+    pub(super) has_request: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes in the value of a variable. `None` when the value cannot be one of that variable.
+    pub(super) fn assign(&mut self, variable: Variable, value: &'a [u8]) -> Option<()> {
+        let record = &mut self.record;
+        match variable {
+            Variable::Ignored => {}
+            Variable::TimeLocal => self.local = Some(time_local(value)?),
+            Variable::TimeIso => self.iso = Some(iso(value)?.0),
+            Variable::Msec => self.msec = Some(seconds_us(value)?),
+            Variable::AnyTime => {
+                // `1795457993` and `1795457993193` are seen too.
+                if let Some(milliseconds) = (value.len() == 13).then(|| digits(value)).flatten() {
+                    self.msec = milliseconds.checked_mul(1000);
+                } else if let Some(us) = seconds_us(value).filter(|us| *us > 100_000_000 * SECOND_US) {
+                    self.msec = Some(us);
+                } else if let Some((stamp, _)) = iso(value) {
+                    self.iso = Some(stamp);
+                } else {
+                    self.local = Some(time_local(value)?);
+                }
+            }
+            Variable::RemoteAddr => record.remote_addr = value,
+            Variable::Host => record.host = value,
+            Variable::ServerName => {
+                if record.host.is_empty() {
+                    record.host = value;
+                }
+            }
+            Variable::Request => {
+                self.has_request = true;
+                if value.first() == Some(&b'/') {
+                    record.path = value;
+                } else {
+                    (record.method, record.path) = split_request(value);
+                }
+            }
+            Variable::Method => {
+                self.has_request = true;
+                if value != b"-" {
+                    record.method = value;
+                }
+            }
+            Variable::RequestUri => {
+                self.has_request = true;
+                if value != b"-" {
+                    record.path = value;
+                }
+            }
+            Variable::Uri => {
+                self.has_request = true;
+                if record.path.is_empty() && value != b"-" {
+                    record.path = value;
+                }
+            }
+            Variable::Status => {
+                record.status = status(value)?;
+                self.has_status = true;
+            }
+            Variable::Bytes => record.bytes_sent = number(value),
+            Variable::RequestTime => record.request_time_us = seconds_us(value),
+            Variable::UpstreamResponseTime => record.upstream_response_time_us = sum_us(value),
+            Variable::UpstreamConnectTime => {
+                record.upstream_connect_time_us = sum_us(value);
+                record.upstream_never_connected = record.upstream_connect_time_us.is_none();
+            }
+            Variable::UpstreamStatus => record.upstream_status = elements(value).last().and_then(status),
+            // Empty under escape=json is `-` under escape=default: no upstream was used.
+            Variable::UpstreamAddr => record.upstream_addr = elements(value).last().unwrap_or(b"-"),
+            Variable::UserAgent => record.user_agent = value,
+            Variable::RequestId => record.request_id = value,
+            Variable::Connection => record.connection = number(value),
+        }
+        Some(())
+    }
+
+    /// The record, if there was a status. `$msec` is finer than `$time_iso8601` and `$time_local`, which know the
+    /// server's offset.
+    pub(super) fn finish(mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+        let named = self.iso.or(self.local);
+        self.record.end = match self.msec {
+            Some(us) => {
+                let zone = match named.map(|stamp| stamp.zone) {
+                    Some(zone @ Zone::Offset(_)) => zone,
+                    _ => Zone::Utc,
+                };
+                Some(Stamp { us, zone, resolution_us: 1000 })
+            }
+            None => named.or(outer),
+        };
+        self.has_status.then_some(self.record)
+    }
+}
+
+/// Number of optional fields that a record yields; tells rich formats from poor ones.
+pub(super) fn richness(record: &AccessRecord<'_>) -> u32 {
+    let present = [
+        record.end.is_some(),
+        record.end.is_some_and(|stamp| stamp.resolution_us < SECOND_US),
+        !record.remote_addr.is_empty(),
+        !record.host.is_empty(),
+        !record.method.is_empty(),
+        !record.path.is_empty(),
+        record.bytes_sent.is_some(),
+        record.request_time_us.is_some(),
+        record.upstream_response_time_us.is_some(),
+        record.upstream_connect_time_us.is_some() || record.upstream_never_connected,
+        record.upstream_status.is_some(),
+        !record.upstream_addr.is_empty(),
+        !record.user_agent.is_empty(),
+        !record.request_id.is_empty(),
+        record.connection.is_some(),
+    ];
+    present.into_iter().map(u32::from).sum()
+}

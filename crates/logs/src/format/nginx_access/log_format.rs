@@ -1,0 +1,563 @@
+//! The compiler of `log_format` (ngx_http_log_module) and the matcher that runs the compiled form.
+//!
+//! A format is compiled to literals and variables in turn. Each variable has the narrowest class of values it can
+//! print (formats.md 2.3), so a line is read from left to right without going back.
+
+use memchr::{memchr, memchr_iter, memchr2};
+
+use super::fields::{Fields, Variable};
+use super::json::Members;
+use crate::format::nginx_configuration;
+use crate::record::AccessRecord;
+use crate::timestamp::Stamp;
+
+/// How nginx escapes the values of variables (`escape=` of `log_format`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Escape {
+    /// `"`, `\` and bytes outside printable ASCII become `\xHH`; empty becomes `-`.
+    #[default]
+    Default,
+    /// JSON string escapes; empty stays empty.
+    Json,
+    /// Nothing is escaped.
+    None,
+}
+
+/// Why a `log_format` could not be compiled. Offsets are bytes in the template (in the directive for
+/// [`LogFormatError::Directive`]).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LogFormatError {
+    /// A `$` without a name, or `${` without `}`.
+    #[error("no variable name at byte {offset}")]
+    VariableName {
+        /// Where the `$` is.
+        offset: usize,
+    },
+    /// Two variables with nothing between them, the first of which may print anything.
+    #[error("nothing tells two variables apart at byte {offset}")]
+    Ambiguous {
+        /// Where the second variable begins.
+        offset: usize,
+    },
+    /// The format does not log `$status`; nothing can be learnt from it.
+    #[error("the format does not log $status")]
+    NoStatus {
+        /// Length of the template.
+        offset: usize,
+    },
+    /// The text is no `log_format NAME [escape=…] STRING…;`.
+    #[error("not a log_format directive at byte {offset}")]
+    Directive {
+        /// Where reading stopped.
+        offset: usize,
+    },
+}
+
+/// What a variable can print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Status,
+    Number,
+    Seconds,
+    SecondsList,
+    StatusList,
+    NumberList,
+    AddressList,
+    TimeLocal,
+    TimeIso,
+    Pipe,
+    /// Anything without blanks, up to the next literal.
+    Token,
+    /// Anything up to the next literal.
+    Text,
+}
+
+impl Class {
+    fn is_open(self) -> bool {
+        matches!(self, Class::Token | Class::Text)
+    }
+
+    /// Whether `input` can begin with a value of this class. Looks at a bounded number of bytes.
+    fn begins(self, input: &[u8]) -> bool {
+        let first = input.first();
+        match self {
+            Class::Token | Class::Text => true,
+            Class::Status => {
+                input.get(..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+                    && !input.get(3).is_some_and(u8::is_ascii_digit)
+            }
+            Class::TimeLocal => input.get(2) == Some(&b'/') && input.get(6) == Some(&b'/') && input.get(11) == Some(&b':'),
+            Class::TimeIso => input.get(4) == Some(&b'-') && input.get(10) == Some(&b'T'),
+            Class::Pipe => matches!(first, Some(b'p' | b'.')),
+            Class::AddressList => first.is_some_and(|byte| !matches!(byte, b' ' | b'"')),
+            _ => first.is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-'),
+        }
+    }
+
+    /// Length of the value of this (closed) class at the start of `input`.
+    fn extent(self, input: &[u8]) -> Option<usize> {
+        if !self.begins(input) {
+            return None;
+        }
+        match self {
+            Class::Status => Some(3),
+            Class::TimeLocal => Some(26),
+            Class::TimeIso => Some(input.iter().take(40).take_while(|byte| !matches!(byte, b' ' | b'"' | b']' | b',')).count()),
+            Class::Pipe => Some(1),
+            Class::Number | Class::Seconds => self.element(input),
+            Class::SecondsList | Class::StatusList | Class::NumberList | Class::AddressList => {
+                let mut end = self.element(input)?;
+                while let Some(rest) = input.get(end..) {
+                    let joint = if rest.starts_with(b", ") {
+                        2
+                    } else if rest.starts_with(b" : ") {
+                        3
+                    } else {
+                        break;
+                    };
+                    let Some(length) = rest.get(joint..).and_then(|rest| self.element(rest)) else { break };
+                    end += joint + length;
+                }
+                Some(end)
+            }
+            Class::Token | Class::Text => None,
+        }
+    }
+
+    /// Length of one element of a list.
+    fn element(self, input: &[u8]) -> Option<usize> {
+        let count = |from: usize| input.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+        if self == Class::AddressList {
+            let length = input.iter().take_while(|byte| !matches!(byte, b' ' | b',' | b'"')).count();
+            return (length > 0).then_some(length);
+        }
+        if input.first() == Some(&b'-') {
+            return Some(1);
+        }
+        let whole = count(0);
+        if whole == 0 {
+            return None;
+        }
+        if matches!(self, Class::Seconds | Class::SecondsList) && input.get(whole) == Some(&b'.') {
+            let fraction = count(whole + 1);
+            return (fraction > 0).then_some(whole + 1 + fraction);
+        }
+        Some(whole)
+    }
+}
+
+/// One part of a compiled format.
+#[derive(Debug, Clone)]
+enum Piece {
+    Literal(Vec<u8>),
+    Value {
+        variable: Variable,
+        class: Class,
+        /// Stands between double quotes.
+        quoted: bool,
+    },
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    /// Text, read from left to right. `labelled`: pairs `key=value` may follow the last piece.
+    Text { pieces: Vec<Piece>, labelled: bool },
+    /// A JSON object; what each key holds.
+    Json(Vec<(Vec<u8>, Vec<Piece>)>),
+    /// A JSON object of unknown template; keys are known by convention.
+    WellKnownJson,
+}
+
+/// A compiled `log_format`.
+#[derive(Debug, Clone)]
+pub struct LogFormat {
+    name: String,
+    escape: Escape,
+    body: Body,
+}
+
+/// The variable behind a name, and what it prints.
+fn variable(name: &[u8]) -> (Variable, Class) {
+    match name {
+        b"time_local" => (Variable::TimeLocal, Class::TimeLocal),
+        b"time_iso8601" => (Variable::TimeIso, Class::TimeIso),
+        b"msec" => (Variable::Msec, Class::Seconds),
+        b"remote_addr" => (Variable::RemoteAddr, Class::Token),
+        b"host" => (Variable::Host, Class::Token),
+        b"http_host" | b"server_name" => (Variable::ServerName, Class::Token),
+        b"request" => (Variable::Request, Class::Text),
+        b"request_method" => (Variable::Method, Class::Token),
+        b"request_uri" => (Variable::RequestUri, Class::Text),
+        b"uri" | b"document_uri" => (Variable::Uri, Class::Text),
+        b"status" => (Variable::Status, Class::Status),
+        b"body_bytes_sent" => (Variable::Bytes, Class::Number),
+        b"bytes_sent" => (Variable::Bytes, Class::Number),
+        b"request_length" | b"connection_requests" | b"pid" | b"remote_port" | b"server_port" | b"content_length" => {
+            (Variable::Ignored, Class::Number)
+        }
+        b"connection_time" => (Variable::Ignored, Class::Seconds),
+        b"request_time" => (Variable::RequestTime, Class::Seconds),
+        b"upstream_response_time" => (Variable::UpstreamResponseTime, Class::SecondsList),
+        b"upstream_connect_time" => (Variable::UpstreamConnectTime, Class::SecondsList),
+        b"upstream_header_time" | b"upstream_first_byte_time" | b"upstream_session_time" | b"upstream_queue_time" => {
+            (Variable::Ignored, Class::SecondsList)
+        }
+        b"upstream_status" => (Variable::UpstreamStatus, Class::StatusList),
+        b"upstream_addr" => (Variable::UpstreamAddr, Class::AddressList),
+        b"upstream_response_length" | b"upstream_bytes_received" | b"upstream_bytes_sent" => {
+            (Variable::Ignored, Class::NumberList)
+        }
+        b"http_user_agent" => (Variable::UserAgent, Class::Text),
+        // ingress-nginx has a name of its own.
+        b"request_id" | b"req_id" => (Variable::RequestId, Class::Token),
+        b"connection" => (Variable::Connection, Class::Number),
+        b"pipe" => (Variable::Ignored, Class::Pipe),
+        b"scheme" | b"server_protocol" | b"server_addr" | b"hostname" | b"realip_remote_addr" => {
+            (Variable::Ignored, Class::Token)
+        }
+        _ => (Variable::Ignored, Class::Text),
+    }
+}
+
+/// The variable behind a key of a JSON line whose template is unknown.
+fn well_known_key(key: &[u8]) -> Variable {
+    match key {
+        b"time" | b"timestamp" | b"@timestamp" | b"ts" | b"time_iso8601" | b"time_local" | b"date" | b"msec" => {
+            Variable::AnyTime
+        }
+        b"remote_addr" | b"client_ip" | b"clientip" | b"remote_ip" => Variable::RemoteAddr,
+        b"host" | b"vhost" | b"http_host" => Variable::Host,
+        b"server_name" => Variable::ServerName,
+        b"request" => Variable::Request,
+        b"method" | b"request_method" => Variable::Method,
+        b"request_uri" => Variable::RequestUri,
+        b"uri" | b"path" | b"url" => Variable::Uri,
+        b"status" => Variable::Status,
+        b"body_bytes_sent" | b"bytes_sent" | b"bytes" => Variable::Bytes,
+        _ => label(key),
+    }
+}
+
+/// The variable behind a label such as `urt=` (formats.md 2.1) or its long name.
+fn label(key: &[u8]) -> Variable {
+    match key {
+        b"rt" | b"request_time" | b"req_time" => Variable::RequestTime,
+        b"urt" | b"upstream_response_time" | b"upstream_time" => Variable::UpstreamResponseTime,
+        b"uct" | b"upstream_connect_time" => Variable::UpstreamConnectTime,
+        b"us" | b"upstream_status" => Variable::UpstreamStatus,
+        b"ua" | b"upstream_addr" | b"upstream" => Variable::UpstreamAddr,
+        b"rid" | b"request_id" | b"req_id" => Variable::RequestId,
+        b"conn" | b"connection" => Variable::Connection,
+        b"host" | b"vhost" => Variable::Host,
+        b"msec" => Variable::Msec,
+        b"http_user_agent" | b"user_agent" | b"agent" => Variable::UserAgent,
+        _ => Variable::Ignored,
+    }
+}
+
+/// Cuts a template into pieces.
+fn compile_pieces(template: &[u8]) -> Result<Vec<Piece>, LogFormatError> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut rest = template;
+    while !rest.is_empty() {
+        let dollar = memchr(b'$', rest).unwrap_or(rest.len());
+        let (literal, tail) = rest.split_at_checked(dollar).unwrap_or((rest, b""));
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal.to_vec()));
+        }
+        let Some(tail) = tail.get(1..) else { break };
+        let offset = template.len() - tail.len() - 1;
+        let (braced, tail) = tail.strip_prefix(b"{").map_or((false, tail), |tail| (true, tail));
+        let length = tail.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let (name, tail) = tail.split_at_checked(length).unwrap_or_default();
+        rest = if braced { tail.strip_prefix(b"}").ok_or(LogFormatError::VariableName { offset })? } else { tail };
+        if name.is_empty() {
+            return Err(LogFormatError::VariableName { offset });
+        }
+        let (variable, mut class) = variable(name);
+        let next = rest.first().copied();
+        // An address may hold brackets and colons: only a blank or a quote ends it for sure.
+        if class == Class::AddressList && !matches!(next, None | Some(b' ' | b'"')) {
+            class = Class::Text;
+        }
+        let before = match pieces.last() {
+            Some(Piece::Literal(literal)) => literal.last().copied(),
+            Some(Piece::Value { class: before, .. }) => {
+                // `$host$request_uri` can be told apart: the second begins with a slash.
+                let slash = matches!(variable, Variable::RequestUri | Variable::Uri) && *before == Class::Token;
+                if before.is_open() && !slash {
+                    return Err(LogFormatError::Ambiguous { offset });
+                }
+                None
+            }
+            None => None,
+        };
+        pieces.push(Piece::Value { variable, class, quoted: before == Some(b'"') && next == Some(b'"') });
+    }
+    Ok(pieces)
+}
+
+fn logs_status(pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| matches!(piece, Piece::Value { variable: Variable::Status, .. }))
+}
+
+/// Length of an open value at the start of `input`, given what comes after it.
+fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], input: &[u8]) -> Option<usize> {
+    let found = match after {
+        [] => Some(input.len()),
+        [Piece::Literal(literal), following @ ..] => match escape {
+            Escape::Default if quoted => memchr(b'"', input),
+            Escape::Json if quoted => {
+                let mut from = 0;
+                loop {
+                    let at = from + memchr2(b'"', b'\\', input.get(from..)?)?;
+                    if input.get(at) == Some(&b'"') {
+                        break Some(at);
+                    }
+                    from = at + 2;
+                }
+            }
+            // The first place where the literal stands and what should follow it can begin.
+            _ => memchr_iter(*literal.first()?, input).find(|at| {
+                input.get(*at..).and_then(|rest| rest.strip_prefix(literal.as_slice())).is_some_and(|rest| {
+                    match following.first() {
+                        Some(Piece::Value { class, .. }) => class.begins(rest),
+                        _ => rest.is_empty(),
+                    }
+                })
+            }),
+        },
+        _ => memchr(b'/', input),
+    };
+    let end = found?;
+    let blank = class == Class::Token && memchr2(b' ', b'\t', input.get(..end)?).is_some();
+    (!blank).then_some(end)
+}
+
+/// Reads `input` by `pieces`; what is left of it, or `None` if it does not fit.
+fn match_pieces<'a>(mut pieces: &[Piece], mut input: &'a [u8], escape: Escape, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
+    while let Some((piece, after)) = pieces.split_first() {
+        match piece {
+            Piece::Literal(literal) => input = input.strip_prefix(literal.as_slice())?,
+            Piece::Value { variable, class, quoted } => {
+                let length = if class.is_open() {
+                    open_extent(*class, *quoted, escape, after, input)?
+                } else {
+                    // Empty values occur under escape=json and escape=none.
+                    class.extent(input).or_else(|| match after.first() {
+                        Some(Piece::Literal(literal)) => input.starts_with(literal).then_some(0),
+                        Some(Piece::Value { .. }) => None,
+                        None => input.is_empty().then_some(0),
+                    })?
+                };
+                let (value, rest) = input.split_at_checked(length)?;
+                fields.assign(*variable, value)?;
+                input = rest;
+            }
+        }
+        pieces = after;
+    }
+    Some(input)
+}
+
+/// Reads a tail such as ` "forwarded" rt=0.021 uct="-" urt="0.021" us="200"`; needs one known label.
+fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
+    let mut known = false;
+    loop {
+        input = input.trim_ascii_start();
+        if input.is_empty() {
+            return known.then_some(());
+        }
+        if let Some(rest) = input.strip_prefix(b"\"") {
+            // A quoted value without label, such as the forwarded-for of `main`.
+            input = rest.get(memchr(b'"', rest)? + 1..)?;
+            continue;
+        }
+        let length = input.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let (key, rest) = input.split_at_checked(length).filter(|(key, _)| !key.is_empty())?;
+        let rest = rest.strip_prefix(b"=")?;
+        let value = if let Some(quoted) = rest.strip_prefix(b"\"") {
+            let end = memchr(b'"', quoted)?;
+            input = quoted.get(end + 1..)?;
+            quoted.get(..end)?
+        } else {
+            let class = match label(key) {
+                Variable::UpstreamAddr => Class::AddressList,
+                Variable::UpstreamStatus => Class::StatusList,
+                Variable::UpstreamResponseTime | Variable::UpstreamConnectTime => Class::SecondsList,
+                _ if key == b"uht" => Class::SecondsList,
+                _ => Class::Token,
+            };
+            let token = || memchr(b' ', rest).unwrap_or(rest.len());
+            let (value, tail) = rest.split_at_checked(class.extent(rest).unwrap_or_else(token))?;
+            input = tail;
+            value
+        };
+        // A cut line ends in mid-value: its last value is not to be trusted, nor the line.
+        (input.is_empty() || input.first() == Some(&b' ')).then_some(())?;
+        let variable = label(key);
+        known |= variable != Variable::Ignored;
+        fields.assign(variable, value)?;
+    }
+}
+
+impl LogFormat {
+    /// Compiles the template of a `log_format`: its strings with quotes and escapes removed, concatenated.
+    ///
+    /// # Errors
+    /// If the template is malformed, ambiguous, or does not log `$status`.
+    pub fn compile(name: &str, escape: Escape, template: &str) -> Result<LogFormat, LogFormatError> {
+        let template = template.as_bytes();
+        let no_status = LogFormatError::NoStatus { offset: template.len() };
+        if template.trim_ascii().starts_with(b"{") {
+            let mut keys = Vec::new();
+            for (key, value) in Members::new(template) {
+                // A value that cannot be taken apart is one we need not know.
+                if let Ok(pieces) = compile_pieces(value) {
+                    keys.push((key.to_vec(), pieces));
+                }
+            }
+            if !keys.iter().any(|(_, pieces)| logs_status(pieces)) {
+                return Err(no_status);
+            }
+            return Ok(LogFormat { name: name.to_owned(), escape, body: Body::Json(keys) });
+        }
+        let pieces = compile_pieces(template)?;
+        if !logs_status(&pieces) {
+            return Err(no_status);
+        }
+        Ok(LogFormat { name: name.to_owned(), escape, body: Body::Text { pieces, labelled: false } })
+    }
+
+    /// Reads a whole directive `log_format NAME [escape=default|json|none] STRING…;`.
+    ///
+    /// # Errors
+    /// If the text is no such directive, or its template does not compile.
+    pub fn parse_directive(text: &str) -> Result<LogFormat, LogFormatError> {
+        let directive = LogFormatError::Directive { offset: 0 };
+        let words = nginx_configuration::first_directive(text.as_bytes()).ok_or(LogFormatError::Directive { offset: text.len() })?;
+        let Some((keyword, arguments)) = words.split_first() else { return Err(directive) };
+        if keyword != "log_format" {
+            return Err(directive);
+        }
+        Self::from_arguments(arguments)
+    }
+
+    /// From the arguments of a directive, quotes removed: name, escape, strings.
+    pub(crate) fn from_arguments(arguments: &[String]) -> Result<LogFormat, LogFormatError> {
+        let Some((name, mut strings)) = arguments.split_first() else {
+            return Err(LogFormatError::Directive { offset: 0 });
+        };
+        let mut escape = Escape::Default;
+        if let Some((first, rest)) = strings.split_first()
+            && let Some(kind) = first.strip_prefix("escape=")
+        {
+            escape = match kind {
+                "json" => Escape::Json,
+                "none" => Escape::None,
+                _ => Escape::Default,
+            };
+            strings = rest;
+        }
+        Self::compile(name, escape, &strings.concat())
+    }
+
+    /// The name given to the format.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The formats that need no configuration, the richest first.
+    pub(super) fn built_in() -> Vec<LogFormat> {
+        const COMBINED: &str =
+            r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
+        const FORWARDED: &str = r#" "$http_x_forwarded_for""#;
+        const INGRESS: &str = " $request_length $request_time [$proxy_upstream_name] \
+            [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time \
+            $upstream_status $req_id";
+        let compile = |name: &str, parts: &[&str]| LogFormat::compile(name, Escape::Default, &parts.concat()).ok();
+        let labelled = compile("labelled", &[COMBINED]).map(|mut format| {
+            if let Body::Text { labelled, .. } = &mut format.body {
+                *labelled = true;
+            }
+            format
+        });
+        let json = LogFormat { name: "json".to_owned(), escape: Escape::Json, body: Body::WellKnownJson };
+        [
+            Some(json),
+            labelled,
+            compile("upstreaminfo", &[COMBINED, INGRESS]),
+            compile("main_timed", &[COMBINED, FORWARDED, " $request_time $upstream_response_time $pipe"]),
+            compile("main_timed", &[COMBINED, FORWARDED, " $request_time $upstream_response_time"]),
+            compile("main_timed", &[COMBINED, FORWARDED, " $request_time"]),
+            compile("combined_timed", &[COMBINED, " $request_time $upstream_response_time $pipe"]),
+            compile("combined_timed", &[COMBINED, " $request_time $upstream_response_time"]),
+            compile("combined_timed", &[COMBINED, " $request_time"]),
+            compile("vhost", &["$host ", COMBINED, r#" "$upstream_addr""#]),
+            compile("main", &[COMBINED, FORWARDED]),
+            compile("vhost", &["$host ", COMBINED]),
+            compile("combined", &[COMBINED]),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    /// Reads one line. `outer` stands in for the time if the format does not log it.
+    #[must_use]
+    pub fn read<'a>(&self, line: &'a [u8], outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+        let mut fields = Fields::default();
+        match &self.body {
+            Body::Text { pieces, labelled } => {
+                let rest = match_pieces(pieces, line, self.escape, &mut fields)?;
+                if *labelled {
+                    match_labels(rest, &mut fields)?;
+                } else if !rest.trim_ascii().is_empty() {
+                    return None;
+                }
+            }
+            Body::Json(keys) => {
+                let mut members = Members::new(line);
+                let mut expected = 0;
+                while let Some((key, value)) = members.next() {
+                    // Keys come in the template's order, save where a line is damaged.
+                    let at = match keys.get(expected) {
+                        Some((candidate, _)) if candidate == key => Some(expected),
+                        _ => keys.iter().position(|(candidate, _)| candidate == key),
+                    };
+                    let Some((at, (_, pieces))) = at.and_then(|at| Some((at, keys.get(at)?))) else { continue };
+                    expected = at + 1;
+                    match pieces.as_slice() {
+                        [Piece::Value { variable, .. }] => fields.assign(*variable, value)?,
+                        [] => {}
+                        pieces => {
+                            let _ = match_pieces(pieces, value, self.escape, &mut fields);
+                        }
+                    }
+                }
+                if members.broken {
+                    return None;
+                }
+            }
+            Body::WellKnownJson => {
+                let mut members = Members::new(line);
+                for (key, value) in members.by_ref() {
+                    // A key by that name may hold something else here, but a status is a status.
+                    let variable = well_known_key(key);
+                    let fits = fields.assign(variable, value).is_some();
+                    if !fits && variable == Variable::Status {
+                        return None;
+                    }
+                }
+                if members.broken || !fields.has_request {
+                    return None;
+                }
+                let record = fields.finish(outer)?;
+                return record.end.is_some().then_some(record);
+            }
+        }
+        fields.finish(outer)
+    }
+}
+

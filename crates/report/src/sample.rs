@@ -1,0 +1,598 @@
+//! A made-up report for the tests: plain, or with hostile text in every field that can come from logs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use stormtrace_analysis::report::*;
+
+use crate::{Options, WRITERS, by_name};
+
+/// What someone may send as a request target, an application name or a file name.
+const PAYLOAD: &str = "\x1b]8;;http://evil.example\x07here\x1b]8;;\x07 \x1b[2J \u{9b}31m \u{202e}gnp\u{2066}\u{200b}\u{feff}\u{7f}\u{0} </script><script>alert(1)</script> \"onmouseover='x' `tick` ```fence | bar ![img](http://evil.example) <img src=x> &lt;\r\n# head\n- [ ] x";
+
+const START: i64 = 1_795_458_600_000_000;
+
+fn at(seconds: i64) -> Time {
+    Time(START + seconds * 1_000_000)
+}
+
+/// The report, with `text` applied to every free string.
+pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
+    let reference =
+        |path: &str, line: u64, seconds: i64| Reference { path: text(path), line, time: Some(at(seconds)) };
+    let strings = |values: &[&str]| values.iter().map(|value| text(value)).collect::<Vec<_>>();
+    let counts = |values: &[(&str, u64)]| {
+        values.iter().map(|(name, value)| (text(name), *value)).collect::<BTreeMap<_, _>>()
+    };
+    let evidence = |status, statement: &str, weight_db, refs| Evidence {
+        status,
+        statement: text(statement),
+        weight_db,
+        refs,
+    };
+    let input = |path: &str, format: &str, source: &str, carrier: &str, total: u64, skipped: u64| Input {
+        path: text(path),
+        bytes: total * 113,
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+        container: if path.ends_with(".gz") { "gzip".to_owned() } else { "plain".to_owned() },
+        carrier: carrier.to_owned(),
+        format: format.to_owned(),
+        source: source.to_owned(),
+        detection_score: 0.98,
+        zone: if format == "unrecognised" { None } else { Some("UTC".to_owned()) },
+        first: if format == "unrecognised" { None } else { Some(at(-600)) },
+        last: if format == "unrecognised" { None } else { Some(at(2400)) },
+        lines: Lines { total, parsed: total - skipped - 10, continuation: 10, skipped },
+        skipped_by_reason: if skipped > 0 { counts(&[("no_header", skipped)]) } else { BTreeMap::new() },
+        skipped_examples: if skipped > 0 { vec![(17, text("no_header"))] } else { Vec::new() },
+        duplicate_of: None,
+        problems: Vec::new(),
+    };
+    let mut copy = input("journal_odoo.log.gz", "odoo", "odoo", "journald_short", 2210, 0);
+    copy.duplicate_of = Some(text("odoo.log"));
+    let mut damaged = input("postgres.log.gz", "postgres_stderr", "postgres_log", "plain", 812, 3);
+    damaged.problems = strings(&["the gzip stream ends early after 91,402 bytes"]);
+
+    let request = |seconds: i64, status: u16| LinkRequest {
+        end: at(seconds),
+        method: text("POST"),
+        path: text("/web/dataset/call_kw/sale.order/action_confirm"),
+        status,
+        reference: reference("access.log", 1204, seconds),
+    };
+    let links = (0..13)
+        .map(|number| Link {
+            kill: LinkKill {
+                time: at(125 + number * 20),
+                pid: 4100 + number as u32,
+                class: text("http"),
+                reference: reference("odoo.log", 880 + number as u64, 125 + number * 20),
+            },
+            request: if number % 4 == 3 { None } else { Some(request(125 + number * 20, 502)) },
+            candidates: if number % 4 == 3 { vec![request(1, 502), request(2, 504)] } else { Vec::new() },
+            backend: Some(LinkBackend {
+                pid: 8801 + number as u32,
+                query: Some(text("UPDATE sale_order SET state = $1 WHERE id = $2")),
+                reference: reference("pg_stat_activity.csv", 40, 120),
+            }),
+            root_blocker: Some(LinkBlocker {
+                pid: 8790,
+                application_name: Some(text("psql")),
+                state: Some(text("idle in transaction")),
+                reference: reference("pg_stat_activity.csv", 38, 120),
+            }),
+            confidence: if number % 4 == 3 { "set" } else { "exact" },
+        })
+        .collect();
+
+    let incident = Incident {
+        id: text("incident-1"),
+        kind: Kind::WorkerTimeoutStorm,
+        start: at(0),
+        end: at(1247),
+        ongoing_at_end: false,
+        severity: Severity::Critical,
+        summary: text(
+            "13 workers were killed at the real-time limit of 120 s while one idle session held a lock on sale_order; 412 of 631 requests failed.",
+        ),
+        detection: strings(&[
+            "13 distinct kills within 5 minutes; 0 in the hour before (Poisson p < 0.0001)",
+            "65 % of http requests failed from 18:32 on; 0.2 % before",
+        ]),
+        impact: Impact {
+            kills: Kills {
+                total: 13,
+                by_reason: counts(&[("real_time", 13), ("max_requests", 2)]),
+                by_class: counts(&[("http", 12), ("cron", 1)]),
+                lines: 26,
+                first: Some(reference("odoo.log", 880, 125)),
+                last: Some(reference("odoo.log", 1412, 1247)),
+            },
+            requests: Requests {
+                total: Some(17),
+                http_499: Some(4),
+                http_500: Some(0),
+                http_502: Some(9),
+                http_503: Some(0),
+                http_504: Some(2),
+                failed_ratio: Some(11.0 / 17.0),
+                failed_ratio_ci95: Some([0.413, 0.827]),
+                p95_ms: Some(120_412.0),
+                baseline_p95_ms: Some(412.0),
+            },
+            bus: Bus { requests: Some(240), failed: Some(34), reconnects: Some(12) },
+            postgres: Postgres {
+                max_active_over_30s: Some(11),
+                max_query_age_s: Some(812.4),
+                max_idle_in_transaction: Some(1),
+                lock_waits: Some(57),
+                deadlocks: None,
+            },
+            saturation: Saturation {
+                workers: Some(6),
+                peak_in_flight: Some(41),
+                saturated_s: Some(1102.0),
+                queue_peak: Some(35),
+                blocked_worker_s: Some(6612.0),
+            },
+        },
+        diagnosis: Diagnosis {
+            verdict: Certainty::Established,
+            trigger: Some("lock_holder_idle_in_transaction"),
+            causes: vec![
+                Cause {
+                    cause: "lock_holder_idle_in_transaction",
+                    role: Role::Trigger,
+                    weight_db: 31.0,
+                    summary: text(
+                        "Backend 8790 (psql) left a transaction open for 20 min 47 s and held row locks on sale_order.",
+                    ),
+                    evidence: vec![
+                        evidence(
+                            EvidenceStatus::Present,
+                            "Every blocked backend waits, directly or through others, for pid 8790",
+                            18.0,
+                            vec![
+                                reference("pg_stat_activity.csv", 38, 120),
+                                reference("pg_stat_activity.csv", 91, 180),
+                            ],
+                        ),
+                        evidence(
+                            EvidenceStatus::Present,
+                            "57 `still waiting` records name the same holder",
+                            9.0,
+                            vec![reference("postgres.log.gz", 210, 61)],
+                        ),
+                        evidence(
+                            EvidenceStatus::Absent,
+                            "No statement of pid 8790 was running at the time",
+                            4.0,
+                            vec![],
+                        ),
+                        evidence(
+                            EvidenceStatus::Unknown,
+                            "Whether the host was short of CPU: no host samples cover it",
+                            0.0,
+                            vec![],
+                        ),
+                    ],
+                    culprit: Some(Culprit {
+                        pid: Some(8790),
+                        application_name: Some(text("psql")),
+                        state: Some(text("idle in transaction")),
+                        query: Some(text("UPDATE sale_order SET note = 'month end' WHERE company_id = 1")),
+                        age_s: Some(1247.0),
+                        name: None,
+                        reference: Some(reference("pg_stat_activity.csv", 38, 120)),
+                    }),
+                    next_step: text(
+                        "Cancel, then terminate backend 8790 only; set idle_in_transaction_session_timeout for that role.",
+                    ),
+                },
+                Cause {
+                    cause: "slow_queries",
+                    role: Role::Symptom,
+                    weight_db: -6.0,
+                    summary: text("Statements were slow because they waited."),
+                    evidence: vec![evidence(
+                        EvidenceStatus::Contradicted,
+                        "97 % of their time was lock wait",
+                        -6.0,
+                        vec![reference("postgres.log.gz", 214, 90)],
+                    )],
+                    culprit: None,
+                    next_step: String::new(),
+                },
+            ],
+            missing: strings(&["host samples (sar or vmstat) for 18:30–18:52"]),
+        },
+        links,
+        correlations: vec![Correlation {
+            leader: "lock_waits",
+            follower: "kills",
+            lag_s: 120.3,
+            coincidence: 0.92,
+            p_value: 0.0012,
+        }],
+        actions: vec![
+            Action {
+                time: at(610),
+                kind: "odoo_restart",
+                detail: text("SIGTERM, 6 workers respawned"),
+                reference: reference("odoo.log", 1100, 610),
+                effect: text("kills resumed after 131 s: the lock was still held"),
+            },
+            Action {
+                time: at(1238),
+                kind: "pg_terminate_backend",
+                detail: text("SELECT pg_terminate_backend(8790)"),
+                reference: reference("postgres.log.gz", 700, 1238),
+                effect: text("the last failure came 9 s later"),
+            },
+        ],
+        recovery: Recovery {
+            verdict: "recovered",
+            recovered_at: Some(at(1260)),
+            held_s: Some(1140.0),
+            required_s: 900.0,
+            criteria: vec![
+                Criterion {
+                    id: "no_kills",
+                    status: "pass",
+                    since: Some(at(1247)),
+                    value: Some(0.0),
+                    limit: Some(0.0),
+                    detail: text("no kill since 18:50:47"),
+                },
+                Criterion {
+                    id: "failed_ratio",
+                    status: "fail",
+                    since: Some(at(1260)),
+                    value: Some(0.023),
+                    limit: Some(0.02),
+                    detail: text("2.3 % of requests still fail"),
+                },
+                Criterion {
+                    id: "host_calm",
+                    status: "unknown",
+                    since: None,
+                    value: None,
+                    limit: None,
+                    detail: text("no host samples"),
+                },
+            ],
+        },
+    };
+
+    let buckets = 300usize;
+    let series = |from: usize, to: usize, peak: u32| {
+        (0..buckets)
+            .map(|bucket| if (from..to).contains(&bucket) { (bucket as u32 * 7 + 3) % (peak + 1) } else { 0 })
+            .collect::<Vec<u32>>()
+    };
+    Report {
+        schema: "stormtrace.report/1",
+        tool: Tool { name: "stormtrace", version: "0.1.0" },
+        window: Some(Window { from: at(-600), to: at(2400) }),
+        inputs: vec![
+            input("odoo.log", "odoo", "odoo", "plain", 2210, 2),
+            copy,
+            input("access.log", "nginx_access", "nginx_access", "plain", 1604, 0),
+            damaged,
+            input("pg_stat_activity.csv", "pg_stat_activity", "pg_stat_activity", "plain", 420, 0),
+            input("core.bin", "unrecognised", "unrecognised", "plain", 55, 45),
+        ],
+        coverage: BTreeMap::from([
+            ("odoo", vec![(at(-600), at(2400))]),
+            ("nginx_access", vec![(at(-600), at(2100))]),
+            ("postgres_log", vec![(at(-600), at(1500))]),
+            ("pg_stat_activity", vec![(at(-600), at(1800))]),
+        ]),
+        clocks: vec![Clock {
+            source: text("postgres_log"),
+            offset_s: Some(0.004),
+            uncertainty_s: Some(0.02),
+            zone_s: Some(7200),
+            basis: text("57 lock waits against statement times"),
+            pairs: 57,
+        }],
+        incidents: vec![incident],
+        endpoints: vec![
+            Endpoint {
+                method: text("POST"),
+                route: text("/web/dataset/call_kw/sale.order/action_confirm"),
+                lane: "http",
+                count: 312,
+                p50_ms: Some(420.0),
+                p95_ms: Some(118_000.0),
+                p99_ms: Some(120_400.0),
+                max_ms: Some(121_000.0),
+                failed: 9,
+                share_of_busy_time: Some(0.71),
+            },
+            Endpoint {
+                method: text("GET"),
+                route: text("/web/image/<id>"),
+                lane: "http",
+                count: 902,
+                p50_ms: Some(12.0),
+                p95_ms: Some(44.0),
+                p99_ms: None,
+                max_ms: None,
+                failed: 2,
+                share_of_busy_time: None,
+            },
+        ],
+        queries: vec![Query {
+            fingerprint: text("UPDATE sale_order SET state = $1 WHERE id = $2"),
+            calls: 58,
+            total_s: 5402.0,
+            max_s: 812.4,
+            lock_wait_s: Some(5204.0),
+            example_ref: Some(reference("postgres.log.gz", 214, 90)),
+        }],
+        findings: vec![Finding {
+            id: "idle_in_transaction_timeout_unset",
+            severity: Severity::Major,
+            title: text("Sessions may stay idle in a transaction for ever"),
+            detail: text(
+                "idle_in_transaction_session_timeout is 0; the holder of this incident stayed 20 min 47 s.",
+            ),
+            refs: vec![reference("postgresql.conf", 12, 0)],
+            fix: text("ALTER ROLE reporting\n  SET idle_in_transaction_session_timeout = '60s';"),
+        }],
+        timeline: Timeline {
+            from: Some(at(-600)),
+            bucket_s: 10,
+            buckets,
+            kills: series(72, 184, 1)
+                .into_iter()
+                .enumerate()
+                .map(|(at, value)| if at % 8 == 0 { value } else { 0 })
+                .collect(),
+            requests: series(0, buckets, 9),
+            http_502: series(75, 185, 5),
+            http_504: series(80, 180, 2),
+            http_500: series(100, 104, 1),
+            bus_failed: series(120, 130, 6),
+            in_flight: (0..buckets)
+                .map(|bucket| {
+                    if bucket > 270 {
+                        None
+                    } else {
+                        Some(if (60..184).contains(&bucket) {
+                            41.min(bucket as u32 - 55)
+                        } else {
+                            2 + bucket as u32 % 3
+                        })
+                    }
+                })
+                .collect(),
+            oldest_query_s: (0..buckets)
+                .map(|bucket| {
+                    if bucket % 3 == 0 && bucket < 240 {
+                        Some(if (60..185).contains(&bucket) { (bucket - 59) as f64 * 10.0 } else { 0.4 })
+                    } else {
+                        None
+                    }
+                })
+                .collect(),
+            idle_in_transaction: vec![None; buckets],
+            cpu_busy_percent: vec![None; buckets],
+        },
+        totals: Totals {
+            requests: Some(1604),
+            by_status: BTreeMap::from([(200, 1500), (502, 90), (504, 14)]),
+            kills: 13,
+            kills_by_reason: counts(&[("real_time", 13), ("max_requests", 2)]),
+            kill_lines: 26,
+            ..Totals::default()
+        },
+        verdict: Verdict::Fail,
+        headline: text(
+            "Worker timeout storm from 18:30:00 to 18:50:47 UTC: 13 workers killed, 65 % of requests failed, because a psql session held a lock; recovered and held for 19 minutes.",
+        ),
+        notes: strings(&["CPU pressure cannot be judged: no host samples cover the incident."]),
+    }
+}
+
+/// The same without incident and with nothing known.
+pub fn empty() -> Report {
+    let mut report = sample(&|text| text.to_owned());
+    report.incidents.clear();
+    report.endpoints.clear();
+    report.queries.clear();
+    report.findings.clear();
+    report.timeline = Timeline::default();
+    report.totals = Totals::default();
+    report.coverage.clear();
+    report.window = None;
+    report.verdict = Verdict::Unknown;
+    report.headline = "Nothing can be said: no log covers any time.".to_owned();
+    report
+}
+
+fn written(name: &str, report: &Report, options: &Options) -> String {
+    let mut bytes = Vec::new();
+    by_name(name).unwrap().write(report, options, &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+fn hostile() -> Report {
+    sample(&|text| format!("{text}{PAYLOAD}"))
+}
+
+#[test]
+fn no_raw_control_reaches_any_form() {
+    let report = hostile();
+    for writer in WRITERS {
+        for inspect in [false, true] {
+            let options = Options { inspect, ..Options::default() };
+            let output = written(writer.name(), &report, &options);
+            let raw = output.chars().find(|&found| found != '\n' && crate::escape::is_unsafe(found));
+            assert_eq!(raw, None, "{} inspect {inspect}", writer.name());
+        }
+    }
+}
+
+#[test]
+fn colour_is_the_only_escape_sequence() {
+    let output = written("text", &hostile(), &Options { color: true, ..Options::default() });
+    for sequence in output.split('\x1b').skip(1) {
+        let code = sequence.strip_prefix('[').and_then(|rest| rest.split_once('m')).map(|(code, _)| code);
+        assert!(code.is_some_and(|code| code.chars().all(|digit| digit.is_ascii_digit() || digit == ';')));
+    }
+}
+
+#[test]
+fn html_is_inert_and_self_contained() {
+    // What the writer itself may open, and with which attributes; anything else came from a log.
+    let tags = "html head meta title style body header div p span h1 h2 h3 h4 nav a main section b table thead \
+                tbody tr th td code pre dl dt dd ul li details summary footer svg g rect line path text tspan circle";
+    let attributes = "lang charset http-equiv content name class id href title style viewBox role aria-label x y x1 \
+                      x2 y1 y2 width height d dx cx cy r text-anchor";
+    let tags: Vec<_> = tags.split_whitespace().collect();
+    let attributes: Vec<_> = attributes.split_whitespace().collect();
+    for inspect in [false, true] {
+        let output = written("html", &hostile(), &Options { inspect, ..Options::default() });
+        assert!(output.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\""));
+        assert!(!output.contains("url(") && !output.contains("@import") && !output.contains("<script"));
+        let body = output.strip_prefix("<!doctype html>").unwrap();
+        for tag in body.split('<').skip(1) {
+            let (tag, _) = tag.split_once('>').unwrap();
+            if let Some(name) = tag.strip_prefix('/') {
+                assert!(tags.contains(&name), "{tag}");
+                continue;
+            }
+            let (name, mut rest) = tag.split_once(' ').unwrap_or((tag.trim_end_matches('/'), ""));
+            assert!(tags.contains(&name), "{tag}");
+            while let Some((attribute, after)) = rest.split_once("=\"") {
+                assert!(attributes.contains(&attribute.trim()), "{tag}");
+                let (value, after) = after.split_once('"').unwrap();
+                assert!(attribute.trim() != "href" || value.starts_with('#'), "{tag}");
+                rest = after;
+            }
+            assert!(matches!(rest.trim(), "" | "/"), "{tag}");
+        }
+        for tag in ["table", "svg", "section", "div", "p", "td", "span"] {
+            let opened =
+                output.matches(&format!("<{tag}>")).count() + output.matches(&format!("<{tag} ")).count();
+            assert_eq!(opened, output.matches(&format!("</{tag}>")).count(), "{tag}");
+        }
+    }
+}
+
+/// Removes code spans and fences as CommonMark reads them; what is left must hold no markup.
+fn markdown_outside_code(markdown: &str) -> String {
+    let mut outside = String::new();
+    let mut fence: Option<usize> = None;
+    for line in markdown.lines() {
+        let ticks = line.chars().take_while(|&found| found == '`').count();
+        if let Some(open) = fence {
+            if ticks >= open && line.trim_end().len() == ticks {
+                fence = None;
+            }
+            continue;
+        }
+        if ticks >= 3 && !line[ticks..].contains('`') {
+            fence = Some(ticks);
+            continue;
+        }
+        let mut rest = line;
+        while let Some(at) = rest.find('`') {
+            let backslashes = rest[..at].chars().rev().take_while(|&found| found == '\\').count();
+            outside.push_str(&rest[..at]);
+            rest = &rest[at..];
+            if backslashes % 2 == 1 {
+                rest = &rest[1..];
+                continue;
+            }
+            let open = rest.chars().take_while(|&found| found == '`').count();
+            let mut search = open;
+            let close = loop {
+                let Some(found) = rest[search..].find('`') else { break None };
+                let from = search + found;
+                let run = rest[from..].chars().take_while(|&found| found == '`').count();
+                if run == open {
+                    break Some(from + run);
+                }
+                search = from + run;
+            };
+            rest = &rest[close.expect("a code span is not closed")..];
+        }
+        outside.push_str(rest);
+        outside.push('\n');
+    }
+    assert_eq!(fence, None, "a fence is not closed");
+    outside
+}
+
+#[test]
+fn markdown_holds_log_text_in_code_only() {
+    let output = written("markdown", &hostile(), &Options::default());
+    let outside = markdown_outside_code(&output);
+    for raw in ["![", "](", "<script", "</script", "<img", "\n# head", "\n- [ ]"] {
+        let escaped = outside.replace("\\[", "").replace("\\]", "").replace("\\<", "");
+        assert!(!escaped.contains(raw), "{raw}");
+    }
+    // Every row of a table has as many cells as its header.
+    let mut cells = None;
+    for line in output.lines() {
+        if line.starts_with("| ") || line.starts_with("|-") {
+            let bars = line.replace("\\|", "").matches('|').count();
+            assert_eq!(*cells.get_or_insert(bars), bars, "{line}");
+        } else {
+            cells = None;
+        }
+    }
+}
+
+#[test]
+fn json_is_lossless() {
+    let report = hostile();
+    let value: serde_json::Value =
+        serde_json::from_str(&written("json", &report, &Options::default())).unwrap();
+    assert_eq!(value["headline"].as_str(), Some(report.headline.as_str()));
+    assert_eq!(value["schema"], "stormtrace.report/1");
+    let inspection = written("json", &report, &Options { inspect: true, ..Options::default() });
+    let inspection: serde_json::Value = serde_json::from_str(&inspection).unwrap();
+    assert_eq!(inspection["inputs"][0]["path"].as_str(), Some(report.inputs[0].path.as_str()));
+}
+
+#[test]
+fn text_says_what_matters() {
+    let output = written("text", &sample(&|text| text.to_owned()), &Options::default());
+    assert!(output.starts_with("FAIL  Worker timeout storm"));
+    for expected in [
+        "11 of 17 (65 %, 95 % CI 41–83 %)",
+        "deadlocks unknown",
+        "pg_stat_activity.csv:38",
+        "… and 3 more",
+        "not recognised: core.bin",
+        "gzip stream ends early",
+    ] {
+        assert!(output.contains(expected), "{expected}\n{output}");
+    }
+    let output = written("text", &empty(), &Options::default());
+    assert!(output.contains("No incident found"));
+    assert!(output.contains("kills       unknown") && output.contains("requests    unknown"), "{output}");
+}
+
+/// Set STORMTRACE_SAMPLES to a directory to look at the forms.
+#[test]
+fn samples_can_be_written() {
+    let Ok(directory) = std::env::var("STORMTRACE_SAMPLES") else { return };
+    for (name, report) in
+        [("plain", sample(&|text| text.to_owned())), ("hostile", hostile()), ("empty", empty())]
+    {
+        for writer in WRITERS {
+            for inspect in [false, true] {
+                let kind = if inspect { "inspect" } else { "report" };
+                let file = format!("{name}.{kind}.{}", writer.extensions()[0]);
+                let output = written(writer.name(), &report, &Options { inspect, ..Options::default() });
+                fs::write(Path::new(&directory).join(file), output).unwrap();
+            }
+        }
+    }
+}
