@@ -29,7 +29,7 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
     };
     let report = in_pool(&arguments.reading, || stormtrace_analysis::analyze(&arguments.reading.paths, &options))?;
     for (path, writer) in files {
-        write_file(path, *writer, &report).with_context(|| path.display().to_string())?;
+        write_file(path, writer, &report).with_context(|| path.display().to_string())?;
     }
     if !arguments.quiet {
         let mut out = BufWriter::new(io::stdout().lock());
@@ -48,7 +48,7 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.reading.paths, &options))?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.format == "json" {
-        stormtrace_report::json::write_inspect(&report, &mut out)?;
+        stormtrace_report::json::write_inspect(&report, &terminal_options(&arguments.reading), &mut out)?;
     } else {
         stormtrace_report::text::write_inspect(&report, &terminal_options(&arguments.reading), &mut out)?;
     }

@@ -23,7 +23,7 @@ impl Suspect for ServiceRestart {
     fn gate(&self, _m: &Measures, kind: Kind) -> bool {
         kind == Kind::ServiceRestart
     }
-    fn weigh(&self, m: &Measures, kind: Kind) -> Weighed {
+    fn weigh(&self, _m: &Measures, kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
         weighed.say(kind == Kind::ServiceRestart, 20.0, 20.0, "a stop and a start with failures only between them".to_owned(), Vec::new());
         weighed

@@ -20,6 +20,7 @@ pub mod pg_stat_statements;
 pub mod postgres_configuration;
 pub mod postgres_csvlog;
 pub mod postgres_jsonlog;
+pub mod postgres_message;
 pub mod postgres_settings;
 pub mod postgres_stderr;
 pub mod sadf;
