@@ -15,7 +15,7 @@ use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Report, Severity, Time, Tool, Totals, Verdict, Window,
+    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Report, Severity, Time, Tool, Totals, Verdict, Window,
 };
 use crate::{action, align, copies, correlate, impact, recovery, timeline};
 
@@ -298,14 +298,19 @@ fn zone_name(zone: Zone) -> String {
 
 fn explain(number: usize, found: &Found, all: &[Found], picture: &Picture<'_>, places: &Places<'_>) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
-    let measures = measures::measure(found, picture, places);
-    let diagnosis = cause::diagnose(&measures, found.kind);
-    let next_start = all.get(number + 1).filter(|next| next.kind == found.kind).map(|next| next.start_us);
+    let diagnosis = if found.isolated {
+        Diagnosis { verdict: Certainty::NotDeterminable, trigger: None, causes: Vec::new(), missing: Vec::new() }
+    } else {
+        cause::diagnose(&measures::measure(found, picture, places), found.kind)
+    };
+    let mut later = all.iter().skip(number + 1).filter(|next| !next.isolated);
+    let next_start = later.next().filter(|next| next.kind == found.kind).map(|next| next.start_us);
     let actions_to = found.end_us + recovery::HOLD_US;
     let severity = severity(found, &impact);
     Incident {
         id: format!("incident-{}", number + 1),
         kind: found.kind,
+        isolated: found.isolated,
         start: Time(found.start_us),
         end: Time(found.end_us),
         ongoing_at_end: picture.window.1 - found.end_us < 30_000_000,
@@ -324,6 +329,7 @@ fn explain(number: usize, found: &Found, all: &[Found], picture: &Picture<'_>, p
 fn severity(found: &Found, impact: &Impact) -> Severity {
     let ratio = impact.requests.failed_ratio.unwrap_or(0.0);
     match found.kind {
+        _ if found.isolated => Severity::Info,
         Kind::ServiceRestart if found.end_us - found.start_us > 60_000_000 => Severity::Minor,
         Kind::ServiceRestart => Severity::Info,
         Kind::LatencyDegradation => Severity::Minor,
@@ -366,6 +372,9 @@ fn summary(found: &Found, impact: &Impact, diagnosis: &Diagnosis) -> String {
         || "The cause cannot be told from what was captured.".to_owned(),
         |cause| cause.summary.clone(),
     );
+    if found.isolated {
+        return format!("Isolated failures, too few for an incident: {what}.");
+    }
     let minutes = (found.end_us - found.start_us) as f64 / 6e7;
     format!("{minutes:.1} min of {}: {what}. {why}", kind_words(found.kind))
 }
@@ -381,10 +390,15 @@ fn verdict(report: &Report) -> Verdict {
 }
 
 fn headline(report: &Report) -> String {
-    let worst = report.incidents.iter().max_by_key(|incident| (incident.severity, std::cmp::Reverse(incident.start)));
+    let mattering = || report.incidents.iter().filter(|incident| !incident.isolated);
+    let worst = mattering().max_by_key(|incident| (incident.severity, std::cmp::Reverse(incident.start)));
     let Some(incident) = worst else {
+        let isolated = match report.incidents.len() {
+            0 => "",
+            _ => " Isolated failures are listed below.",
+        };
         return match report.totals.requests {
-            Some(requests) => format!("No incident found in {requests} requests."),
+            Some(requests) => format!("No incident found in {requests} requests.{isolated}"),
             None => "No incident found; without an access log failures seen by users cannot be told.".to_owned(),
         };
     };
@@ -394,7 +408,7 @@ fn headline(report: &Report) -> String {
         "not_recovered" => "It had not recovered.",
         _ => "Whether recovery held cannot be told.",
     };
-    let others = report.incidents.len() - 1;
+    let others = mattering().count() - 1;
     let more = if others == 0 { String::new() } else { format!(" {others} more below.") };
     format!(
         "A {} from {} to {} UTC. {} {held}{more}",

@@ -195,6 +195,8 @@ pub struct Incident {
     pub id: String,
     /// What it was.
     pub kind: Kind,
+    /// Failures too few for an incident, noted so that no figure is lost.
+    pub isolated: bool,
     /// Arrival of the first blocked request.
     pub start: Time,
     /// Last failure a user saw.

@@ -89,6 +89,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
     let incident = Incident {
         id: text("incident-1"),
         kind: Kind::WorkerTimeoutStorm,
+        isolated: false,
         start: at(0),
         end: at(1247),
         ongoing_at_end: false,

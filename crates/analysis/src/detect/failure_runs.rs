@@ -3,9 +3,12 @@
 
 /// Bucket length, µs.
 const BUCKET_US: i64 = 10_000_000;
-/// Failure ratio of a healthy bucket, and of a failing one.
+/// Failure ratio of a healthy bucket.
 const HEALTHY: f64 = 0.002;
-const FAILING: f64 = 0.05;
+/// Failure ratio of a failing bucket of the http lane, where many workers answer.
+pub const HTTP_FAILING: f64 = 0.05;
+/// Failure ratio of a failing bucket of the bus lane: one process serves it all, so it fails for most or for none.
+pub const BUS_FAILING: f64 = 0.3;
 /// A run must hold this many failures…
 const FEWEST: u32 = 3;
 /// …and last this long, µs; else it is a blip.
@@ -24,9 +27,9 @@ pub struct Run {
     pub all: u32,
 }
 
-/// Finds the runs in requests given as (end, failed), in any order.
+/// Finds the runs in requests given as (end, failed), in any order; `failing` is the ratio that anchors the bad state.
 #[must_use]
-pub fn find(requests: impl Iterator<Item = (i64, bool)>) -> Vec<Run> {
+pub fn find(requests: impl Iterator<Item = (i64, bool)>, failing: f64) -> Vec<Run> {
     let mut buckets: std::collections::BTreeMap<i64, (u32, u32, i64, i64)> = std::collections::BTreeMap::new();
     for (end_us, failed) in requests {
         let bucket = buckets.entry(end_us.div_euclid(BUCKET_US)).or_insert((0, 0, i64::MAX, i64::MIN));
@@ -46,15 +49,15 @@ pub fn find(requests: impl Iterator<Item = (i64, bool)>) -> Vec<Run> {
         let low_from_high = high < low;
         let high_from_low = low + enter < high;
         let new_low = low.min(high) + cost(*bad, *all, HEALTHY);
-        let new_high = (low + enter).min(high) + cost(*bad, *all, FAILING);
+        let new_high = (low + enter).min(high) + cost(*bad, *all, failing);
         back.push((low_from_high, high_from_low));
         (low, high) = (new_low, new_high);
     }
-    let mut failing = high < low;
+    let mut bad_state = high < low;
     let mut states = vec![false; back.len()];
     for (state, (low_from_high, high_from_low)) in states.iter_mut().zip(&back).rev() {
-        *state = failing;
-        failing = if failing { !high_from_low } else { *low_from_high };
+        *state = bad_state;
+        bad_state = if bad_state { !high_from_low } else { *low_from_high };
     }
     let mut runs: Vec<Run> = Vec::new();
     let mut open = false;
@@ -86,19 +89,19 @@ mod tests {
 
     #[test]
     fn a_failing_stretch_is_found_where_it_is() {
-        let runs = find((0..3600).map(|second| (second * S, (1000..1200).contains(&second) && second % 3 == 0)));
+        let runs = find((0..3600).map(|second| (second * S, (1000..1200).contains(&second) && second % 3 == 0)), HTTP_FAILING);
         assert_eq!(runs.len(), 1);
         assert_eq!((runs[0].first_us, runs[0].last_us), (1002 * S, 1197 * S));
     }
 
     #[test]
     fn blips_and_sparse_errors_are_no_run() {
-        assert!(find((0..3600).map(|second| (second * S, (1000..1010).contains(&second)))).is_empty());
-        assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0))).is_empty());
+        assert!(find((0..3600).map(|second| (second * S, (1000..1010).contains(&second)))).is_empty(), HTTP_FAILING);
+        assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0))).is_empty(), HTTP_FAILING);
     }
 
     #[test]
     fn everything_failing_is_one_run() {
-        assert_eq!(find((0..600).map(|second| (second * S, true))).len(), 1);
+        assert_eq!(find((0..600).map(|second| (second * S, true)), HTTP_FAILING).len(), 1);
     }
 }

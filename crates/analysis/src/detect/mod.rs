@@ -3,6 +3,7 @@
 pub mod failure_runs;
 pub mod kill_bursts;
 
+use rustc_hash::FxHashMap;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
@@ -13,6 +14,8 @@ use crate::report::Kind;
 
 /// Failures and kills further apart than this belong to different groups, µs.
 const GAP_US: i64 = 120 * SECOND_US;
+/// Failures over this long before the rest began are no part of it, µs.
+const FORERUNNER_US: i64 = 30 * SECOND_US;
 /// Groups closer than this are one incident that came back, µs.
 const RELAPSE_US: i64 = 600 * SECOND_US;
 /// A restart that takes longer is an outage, µs.
@@ -31,6 +34,8 @@ pub struct Found {
     pub reasons: Vec<String>,
     /// Starts of the separate episodes in it, µs.
     pub episodes: Vec<(i64, i64)>,
+    /// Too few failures to be more than noted.
+    pub isolated: bool,
 }
 
 /// What the detectors look at.
@@ -83,6 +88,7 @@ pub fn incidents(picture: &Picture<'_>) -> Vec<Found> {
     classify(picture, &mut found);
     add_restarts(picture, &mut found);
     add_bus_incidents(picture, &mut found);
+    add_isolated(picture, &mut found);
     found.sort_by_key(|incident| (incident.start_us, incident.end_us, incident.kind));
     found
 }
@@ -93,18 +99,11 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let kill_times: Vec<i64> = picture.http_kills().map(|death| death.us).collect();
     let bursts = kill_bursts::find(&kill_times, gap_us, limit_us, picture.facts.workers, picture.window);
     let http = || picture.events.access.iter().filter(|access| access.lane == Lane::Http);
-    let runs = failure_runs::find(http().map(|access| (access.end_us, access.failed())));
-    let mut marks: Vec<Mark> = http()
-        .filter(|access| access.failed())
-        .map(|access| Mark { start_us: picture.arrival(access), at_us: access.end_us, kill: false })
-        .collect();
-    marks.extend(picture.http_kills().map(|death| {
-        let blocked_us = death.limit_s.map_or(0, |limit_s| i64::from(limit_s) * SECOND_US);
-        Mark { start_us: death.us - blocked_us, at_us: death.us, kill: true }
-    }));
-    marks.sort_by_key(|mark| (mark.at_us, mark.start_us));
+    let runs = failure_runs::find(http().map(|access| (access.end_us, access.failed())), failure_runs::HTTP_FAILING);
+    let marks = marks(picture, Access::failed);
     let mut found = Vec::new();
     for group in marks.chunk_by(|a, b| b.at_us - a.at_us <= gap_us) {
+        let group = without_forerunners(group);
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let inside = |at: i64| (first.at_us..=last.at_us).contains(&at);
         let mut reasons: Vec<String> =
@@ -124,9 +123,102 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
         let kills = group.iter().any(|mark| mark.kill);
         let kind = if stormy || kills { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
         let start_us = group.iter().map(|mark| mark.start_us).min().unwrap_or(first.at_us);
-        found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)] });
+        found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)], isolated: false });
     }
     found
+}
+
+/// Failed requests and kills in order of when they showed. Cron workers count when they died with a job in hand:
+/// idle ones that a short `limit_time_real_cron` kills are a matter of configuration.
+fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
+    let requests = picture.events.access.iter().filter(|access| access.lane == Lane::Http && failed(access));
+    let mut marks: Vec<Mark> = requests
+        .map(|access| Mark { start_us: picture.arrival(access), at_us: access.end_us, kill: false })
+        .collect();
+    marks.extend(picture.http_kills().map(|death| {
+        let blocked_us = death.limit_s.map_or(0, |limit_s| i64::from(limit_s) * SECOND_US);
+        Mark { start_us: death.us - blocked_us, at_us: death.us, kill: true }
+    }));
+    marks.extend(busy_cron_kills(picture));
+    marks.sort_by_key(|mark| (mark.at_us, mark.start_us));
+    marks
+}
+
+/// Kills of cron workers that were running a job, from the job's start.
+fn busy_cron_kills(picture: &Picture<'_>) -> Vec<Mark> {
+    let mut running: FxHashMap<u32, i64> = FxHashMap::default();
+    let mut odoo = picture.events.odoo.iter().peekable();
+    let mut marks = Vec::new();
+    for death in picture.deaths.iter().filter(|death| death.reason.is_kill() && picture.is_cron(death)) {
+        while let Some(event) = odoo.next_if(|event| event.us < death.us) {
+            match event.fact {
+                OdooFact::CronStart { .. } => running.insert(event.pid, event.us),
+                OdooFact::CronEnd { .. } => running.remove(&event.pid),
+                OdooFact::Alive { pid, .. } => running.remove(&pid),
+                _ => None,
+            };
+        }
+        if let Some(start_us) = running.remove(&death.pid) {
+            marks.push(Mark { start_us, at_us: death.us, kill: true });
+        }
+    }
+    marks
+}
+
+/// Leaves out what came before the incident proper: a few failures, over and done with well before the rest began.
+fn without_forerunners(group: &[Mark]) -> &[Mark] {
+    // Earliest start among the marks after each.
+    let mut earliest = i64::MAX;
+    let mut starts: Vec<i64> = Vec::with_capacity(group.len());
+    for mark in group.iter().rev() {
+        starts.push(earliest);
+        earliest = earliest.min(mark.start_us);
+    }
+    starts.reverse();
+    let mut begin = 0;
+    let (mut latest, mut kills) = (i64::MIN, 0usize);
+    for (at, (mark, later)) in group.iter().zip(&starts).enumerate() {
+        latest = latest.max(mark.at_us);
+        kills += usize::from(mark.kill);
+        let (before, after) = (at + 1 - begin, group.len() - at - 1);
+        if kills > 1 || before > 4 || before * 10 > after {
+            break;
+        }
+        if later.saturating_sub(latest) > FORERUNNER_US {
+            begin = at + 1;
+            (latest, kills) = (i64::MIN, 0);
+        }
+    }
+    group.get(begin..).unwrap_or(group)
+}
+
+/// Kills and gateway errors that belong to no incident: noted, so that no figure is lost, and harmless by themselves.
+fn add_isolated(picture: &Picture<'_>, found: &mut Vec<Found>) {
+    let covered = |mark: &Mark| {
+        found.iter().any(|incident| {
+            (incident.start_us - SECOND_US..=incident.end_us + SECOND_US).contains(&mark.at_us)
+        })
+    };
+    let mut marks = marks(picture, |access| matches!(access.status, 502..=504));
+    marks.retain(|mark| !covered(mark));
+    let mut isolated = Vec::new();
+    let same = |a: &Mark, b: &Mark| {
+        let between = found.iter().any(|incident| a.at_us < incident.end_us && incident.start_us < b.at_us);
+        b.at_us - a.at_us <= RELAPSE_US && !between
+    };
+    for group in marks.chunk_by(same) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let kills = group.iter().filter(|mark| mark.kill).count();
+        isolated.push(Found {
+            kind: Kind::HttpErrorBurst,
+            start_us: first.at_us.min(first.start_us.max(first.at_us - RELAPSE_US)),
+            end_us: last.at_us,
+            reasons: vec![format!("{kills} worker kills and {} gateway errors, too few for an incident", group.len() - kills)],
+            episodes: vec![(first.start_us, last.at_us)],
+            isolated: true,
+        });
+    }
+    found.extend(isolated);
 }
 
 fn merge_relapses(found: &mut Vec<Found>) {
@@ -242,6 +334,7 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
                 failures.len()
             )],
             episodes: vec![(start_us, end_us)],
+            isolated: false,
         });
     }
 }
@@ -249,7 +342,8 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
 /// Failures of the bus lane: a symptom inside another incident, an incident of their own else.
 fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
     let bus = || picture.events.access.iter().filter(|access| access.lane == Lane::Bus);
-    let mut spans: Vec<(i64, i64, String)> = failure_runs::find(bus().map(|access| (access.end_us, access.failed())))
+    let runs = failure_runs::find(bus().map(|access| (access.end_us, access.failed())), failure_runs::BUS_FAILING);
+    let mut spans: Vec<(i64, i64, String)> = runs
         .into_iter()
         .map(|run| {
             let start_us = bus()
@@ -289,6 +383,7 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
             end_us: end,
             reasons,
             episodes: vec![(start, end)],
+            isolated: false,
         });
     }
 }
