@@ -34,6 +34,8 @@ pub struct Found {
     pub reasons: Vec<String>,
     /// Starts of the separate episodes in it, µs.
     pub episodes: Vec<(i64, i64)>,
+    /// Failed requests and kills that made the detector fire.
+    pub failures: usize,
     /// Too few failures to be more than noted.
     pub isolated: bool,
 }
@@ -123,7 +125,7 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
         let kills = group.iter().any(|mark| mark.kill);
         let kind = if stormy || kills { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
         let start_us = group.iter().map(|mark| mark.start_us).min().unwrap_or(first.at_us);
-        found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)], isolated: false });
+        found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)], failures: group.len(), isolated: false });
     }
     found
 }
@@ -215,6 +217,7 @@ fn add_isolated(picture: &Picture<'_>, found: &mut Vec<Found>) {
             end_us: last.at_us,
             reasons: vec![format!("{kills} worker kills and {} gateway errors, too few for an incident", group.len() - kills)],
             episodes: vec![(first.start_us, last.at_us)],
+            failures: group.len(),
             isolated: true,
         });
     }
@@ -225,13 +228,17 @@ fn merge_relapses(found: &mut Vec<Found>) {
     let mut merged: Vec<Found> = Vec::new();
     for incident in found.drain(..) {
         match merged.last_mut() {
-            Some(last) if incident.start_us - last.end_us <= RELAPSE_US => {
+            Some(last) if incident.start_us - last.end_us > RELAPSE_US => merged.push(incident),
+            // A handful of failures before the many is a forerunner, not the first episode.
+            Some(last) if last.failures * 20 < incident.failures => *last = incident,
+            Some(last) => {
+                last.failures += incident.failures;
                 last.end_us = last.end_us.max(incident.end_us);
                 last.reasons.extend(incident.reasons);
                 last.episodes.extend(incident.episodes);
                 last.kind = last.kind.min(incident.kind);
             }
-            _ => merged.push(incident),
+            None => merged.push(incident),
         }
     }
     *found = merged;
@@ -334,6 +341,7 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
                 failures.len()
             )],
             episodes: vec![(start_us, end_us)],
+            failures: failures.len(),
             isolated: false,
         });
     }
@@ -383,6 +391,7 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
             end_us: end,
             reasons,
             episodes: vec![(start, end)],
+            failures: 0,
             isolated: false,
         });
     }

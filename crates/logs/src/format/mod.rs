@@ -9,6 +9,7 @@ use crate::record::Record;
 use crate::timestamp::Stamp;
 
 pub mod curl_probe;
+pub mod interval;
 pub mod kernel;
 pub mod nginx_access;
 pub mod nginx_configuration;
