@@ -26,8 +26,9 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
         let score = score(&format, sample)?;
         return Some(Claim { format: Box::new(format), score });
     }
-    let starts: Vec<usize> =
-        (0..sample.lines.len()).filter(|at| sample.lines.get(*at).is_some_and(|line| Json.starts_record(line))).collect();
+    let starts: Vec<usize> = (0..sample.lines.len())
+        .filter(|at| sample.lines.get(*at).is_some_and(|line| Json.starts_record(line)))
+        .collect();
     // The last record of the sample may be cut.
     let (mut total, mut understood) = (0u32, 0u32);
     for pair in starts.windows(2) {
@@ -44,8 +45,9 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
 /// The columns of `# hostname;interval;timestamp;…`.
 fn header(line: &[u8]) -> Option<Vec<String>> {
     let rest = line.strip_prefix(b"# hostname;")?;
-    let names = std::iter::once("hostname".to_owned())
-        .chain(rest.split(|byte| *byte == b';').map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()));
+    let names = std::iter::once("hostname".to_owned()).chain(
+        rest.split(|byte| *byte == b';').map(|name| String::from_utf8_lossy(name.trim_ascii()).into_owned()),
+    );
     Some(names.collect())
 }
 
@@ -168,17 +170,23 @@ impl Format for Json {
         let utc = time.get("utc").and_then(Value::as_i64) == Some(1);
         let zone = if utc { "UTC" } else { part("timezone") };
         let mut sample = empty_sample(stamp(us, zone.as_bytes()));
-        let all = value.get("cpu-load").or_else(|| value.get("cpu-load-all")).and_then(Value::as_array).and_then(|rows| {
-            rows.iter().find(|row| matches!(row.get("cpu").and_then(Value::as_str), Some("all" | "-1")))
-        });
+        let all = value
+            .get("cpu-load")
+            .or_else(|| value.get("cpu-load-all"))
+            .and_then(Value::as_array)
+            .and_then(|rows| {
+                rows.iter().find(|row| matches!(row.get("cpu").and_then(Value::as_str), Some("all" | "-1")))
+            });
         let share = |name: &str| all?.get(name)?.as_f64();
         set_cpu(&mut sample, share("idle"), share("iowait"), share("steal"));
         let queue = |name: &str| value.get("queue")?.get(name)?.as_f64();
         sample.run_queue = queue("runq-sz").map(|value| value as u32);
         sample.blocked = queue("blocked").map(|value| value as u32);
         sample.load_1 = queue("ldavg-1");
-        sample.memory_free_bytes =
-            value.get("memory").and_then(|memory| memory.get("memfree")?.as_u64()).map(|kib| kib.saturating_mul(1024));
+        sample.memory_free_bytes = value
+            .get("memory")
+            .and_then(|memory| memory.get("memfree")?.as_u64())
+            .map(|kib| kib.saturating_mul(1024));
         let swap = |name: &str| value.get("swap-pages")?.get(name)?.as_f64();
         sample.swap_kib_s = swap("pswpin").zip(swap("pswpout")).map(|(read, written)| (read + written) * 4.0);
         Ok(Record::Host(sample))
@@ -229,7 +237,11 @@ vm;5;2026-11-23 18:28:15 UTC;13;327;9.79;11.25;7.31;2";
 				},
 				{"#;
 
-    fn read(format: &dyn Format, text: &[u8], memory: &mut Memory) -> Result<Option<HostSample>, &'static str> {
+    fn read(
+        format: &dyn Format,
+        text: &[u8],
+        memory: &mut Memory,
+    ) -> Result<Option<HostSample>, &'static str> {
         let raw = Raw { text: text.into(), outer: None, program: None, orphan: false };
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
@@ -246,8 +258,10 @@ vm;5;2026-11-23 18:28:15 UTC;13;327;9.79;11.25;7.31;2";
         let claim = detect(&sample(ROWS), &Context::default()).unwrap();
         assert!(claim.score > 0.99);
         let mut memory = Memory::default();
-        let rows: Vec<HostSample> =
-            ROWS.lines().filter_map(|line| read(claim.format.as_ref(), line.as_bytes(), &mut memory).unwrap()).collect();
+        let rows: Vec<HostSample> = ROWS
+            .lines()
+            .filter_map(|line| read(claim.format.as_ref(), line.as_bytes(), &mut memory).unwrap())
+            .collect();
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].stamp, Stamp::utc(date_time_us(b"2026-11-23 18:28:15").unwrap(), SECOND_US));
         assert!((rows[0].cpu_busy_percent.unwrap() - 92.9).abs() < 1e-9);
@@ -275,7 +289,10 @@ vm;5;2026-11-23 18:28:15 UTC;13;327;9.79;11.25;7.31;2";
         for end in 0..=OBJECT.len() {
             let _ = read(&Json, &OBJECT.as_bytes()[..end], &mut Memory::default());
         }
-        assert_eq!(read(&Json, &OBJECT.as_bytes()[..200], &mut Memory::default()).err(), Some("truncated_json"));
+        assert_eq!(
+            read(&Json, &OBJECT.as_bytes()[..200], &mut Memory::default()).err(),
+            Some("truncated_json")
+        );
         assert!(read(&Database::default(), b"\xff;1;\xfe", &mut Memory::default()).is_err());
         assert!(detect(&sample("a;b;c\nfoo"), &Context::default()).is_none());
     }

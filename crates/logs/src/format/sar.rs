@@ -87,7 +87,8 @@ impl Format for Sar {
         }
         if line.starts_with(b"Average:") || line.starts_with(b"Summary:") {
             // A table ends; the next one begins again on the first day.
-            memory.day_us = memory.zone.as_deref().and_then(|date| date_us(date.as_bytes())).or(memory.day_us);
+            memory.day_us =
+                memory.zone.as_deref().and_then(|date| date_us(date.as_bytes())).or(memory.day_us);
             memory.last = None;
             return Ok(Record::Structure);
         }
@@ -96,7 +97,8 @@ impl Format for Sar {
             return Ok(Record::Structure);
         }
         let first = tokens(rest).next().ok_or("truncated_row")?;
-        let is_header = tokens(rest).all(|token| number(token).is_none() && token != b"all" && token != b"-1");
+        let is_header =
+            tokens(rest).all(|token| number(token).is_none() && token != b"all" && token != b"-1");
         if is_header {
             memory.columns = tokens(rest).map(|token| String::from_utf8_lossy(token).into_owned()).collect();
         }
@@ -224,7 +226,8 @@ Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
         for row in USE.lines() {
             for end in 0..=row.len() {
                 let mut memory = Memory { day_us: Some(0), ..Memory::default() };
-                let raw = Raw { text: row.as_bytes()[..end].into(), outer: None, program: None, orphan: false };
+                let raw =
+                    Raw { text: row.as_bytes()[..end].into(), outer: None, program: None, orphan: false };
                 let _ = Sar.parse(&raw, &mut memory);
             }
         }

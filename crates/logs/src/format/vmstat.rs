@@ -9,7 +9,8 @@ use crate::timestamp::{SECOND_US, Stamp, Zone, abbreviation_offset_s, date_time_
 
 /// Names of the columns that vmstat prints, `gu` (guest) only in newer ones.
 const COLUMNS: [&str; 18] = [
-    "r", "b", "swpd", "free", "buff", "cache", "si", "so", "bi", "bo", "in", "cs", "us", "sy", "id", "wa", "st", "gu",
+    "r", "b", "swpd", "free", "buff", "cache", "si", "so", "bi", "bo", "in", "cs", "us", "sy", "id", "wa",
+    "st", "gu",
 ];
 
 /// vmstat, with the columns and the zone of the first header in the sample, for rows that come before one.
@@ -71,14 +72,13 @@ pub(super) fn number(token: &[u8]) -> Option<f64> {
 
 /// A column header: the column names and the zone, if there is one.
 fn header(line: &[u8]) -> Option<(Vec<String>, Option<String>)> {
-    let mut names: Vec<String> = tokens(line).map(|token| String::from_utf8_lossy(token).into_owned()).collect();
+    let mut names: Vec<String> =
+        tokens(line).map(|token| String::from_utf8_lossy(token).into_owned()).collect();
     let has = |name: &str| names.iter().any(|column| column == name);
     if names.first().is_none_or(|name| name != "r") || !has("b") || !has("free") {
         return None;
     }
-    let zone = names.pop_if(|name| {
-        !COLUMNS.contains(&name.as_str()) && name != "inact" && name != "active"
-    });
+    let zone = names.pop_if(|name| !COLUMNS.contains(&name.as_str()) && name != "inact" && name != "active");
     Some((names, zone))
 }
 
@@ -114,11 +114,7 @@ impl Format for Vmstat {
         let dated = tokens(line).nth(count.saturating_sub(2)).is_some_and(|token| token.contains(&b'-'));
         let numbers = if dated { count.saturating_sub(2) } else { count };
         let columns = if headed { &memory.columns } else { &self.columns };
-        let known = if columns.is_empty() {
-            (17..=18).contains(&numbers)
-        } else {
-            numbers == columns.len()
-        };
+        let known = if columns.is_empty() { (17..=18).contains(&numbers) } else { numbers == columns.len() };
         if !known {
             return Err("unexpected_columns");
         }
@@ -126,7 +122,8 @@ impl Format for Vmstat {
             let start = line.iter().rposition(|byte| *byte == b' ').and_then(|clock| {
                 line.get(..clock)?.iter().rposition(|byte| *byte == b' ').map(|date| date + 1)
             });
-            let us = start.and_then(|start| line.get(start..)).and_then(date_time_us).ok_or("bad_timestamp")?;
+            let us =
+                start.and_then(|start| line.get(start..)).and_then(date_time_us).ok_or("bad_timestamp")?;
             zoned(us, if headed { memory.zone.as_deref() } else { self.zone.as_deref() })
         } else {
             raw.outer.ok_or("no_timestamp")?
@@ -204,7 +201,11 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         Sample { lines: text.lines().map(|line| line.as_bytes().into()).collect(), name: "vmstat.txt" }
     }
 
-    fn read(format: &dyn Format, text: &str, memory: &mut Memory) -> Result<Option<HostSample>, &'static str> {
+    fn read(
+        format: &dyn Format,
+        text: &str,
+        memory: &mut Memory,
+    ) -> Result<Option<HostSample>, &'static str> {
         let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, orphan: false };
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
@@ -233,7 +234,10 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         let claim = detect(&sample(row), &Context::default()).unwrap();
         let found = read(claim.format.as_ref(), row, &mut Memory::default()).unwrap().unwrap();
         assert_eq!((found.since_boot, found.stamp.zone), (false, Zone::Local));
-        assert_eq!(read(claim.format.as_ref(), &row[..60], &mut Memory::default()).err(), Some("unexpected_columns"));
+        assert_eq!(
+            read(claim.format.as_ref(), &row[..60], &mut Memory::default()).err(),
+            Some("unexpected_columns")
+        );
     }
 
     #[test]

@@ -1,9 +1,0 @@
-//! Not written yet.
-
-use super::{Claim, Context, Sample};
-
-/// Claims nothing yet.
-#[must_use]
-pub fn detect(_sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    None
-}

@@ -1,0 +1,116 @@
+//! The fixtures through the front door: every figure in `expected.json` was counted by other means.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use common::{fixture, report, seconds};
+use serde_json::Value;
+
+fn expected(name: &str) -> Value {
+    serde_json::from_slice(&fs::read(fixture(name).join("expected.json")).unwrap()).unwrap()
+}
+
+fn check(name: &str) -> Value {
+    let expected = expected(name);
+    let report = report(&[fixture(name)]);
+    assert_eq!(report["schema"], "stormtrace.report/1");
+    for (key, value) in expected["totals"].as_object().unwrap() {
+        assert_eq!(&report["totals"][key], value, "totals.{key}");
+    }
+    let incidents: Vec<&Value> = report["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|incident| incident["severity"] != "info")
+        .collect();
+    assert_eq!(incidents.len(), 1, "one incident");
+    let (incident, wanted) = (incidents[0], &expected["incident"]);
+    assert_eq!(incident["kind"], wanted["kind"]);
+    let within = wanted["within_s"].as_f64().unwrap();
+    for edge in ["start", "end"] {
+        let error = seconds(&incident[edge]) - seconds(&wanted[edge]);
+        assert!(error.abs() <= within, "{edge} is off by {error} s");
+    }
+    assert_eq!(incident["impact"]["kills"]["by_class"], expected["kills_by_class"]);
+    let copies: BTreeMap<&str, &str> = report["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|input| Some((input["path"].as_str()?, input["duplicate_of"].as_str()?)))
+        .collect();
+    let wanted: BTreeMap<&str, &str> = expected["copies"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(copy, original)| (copy.as_str(), original.as_str().unwrap()))
+        .collect();
+    assert_eq!(copies, wanted);
+    report
+}
+
+/// `\n` count of the decompressed file, and whether the last line is unfinished.
+fn lines(path: &std::path::Path) -> (u64, bool) {
+    let bytes = fs::read(path).unwrap();
+    let mut text = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&bytes[..]), &mut text).unwrap();
+    } else {
+        text = bytes;
+    }
+    (text.iter().filter(|byte| **byte == b'\n').count() as u64, text.last().is_some_and(|byte| *byte != b'\n'))
+}
+
+fn check_ledger(name: &str, report: &Value) {
+    for input in report["inputs"].as_array().unwrap() {
+        let path = input["path"].as_str().unwrap();
+        let (newlines, unfinished) = lines(&fixture(name).join(path));
+        let count = |key: &str| input["lines"][key].as_u64().unwrap();
+        assert_eq!(count("total"), newlines + u64::from(unfinished), "{path}");
+        assert_eq!(count("total"), count("parsed") + count("continuation") + count("skipped"), "{path}");
+        let by_reason: u64 = input["skipped_by_reason"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        assert_eq!(count("skipped"), by_reason, "{path}");
+    }
+}
+
+#[test]
+fn lockstorm() {
+    let report = check("lockstorm");
+    check_ledger("lockstorm", &report);
+    let unread: Vec<&str> = report["inputs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|input| input["source"] == "unrecognised")
+        .filter_map(|input| input["path"].as_str())
+        .filter(|path| !path.ends_with("expected.json"))
+        .collect();
+    assert!(unread.is_empty(), "{unread:?}");
+}
+
+#[test]
+fn buslane() {
+    let report = check("buslane");
+    check_ledger("buslane", &report);
+}
+
+#[test]
+fn any_one_copy_gives_the_same_counts() {
+    let folder = fixture("lockstorm");
+    let nginx = folder.join("nginx/access_json.log.gz");
+    let docker = report(&[folder.join("odoo/docker-json-file.log.gz"), nginx.clone()]);
+    let journal = report(&[folder.join("odoo/journalctl-short-iso.log.gz"), nginx]);
+    for report in [&docker, &journal] {
+        assert_eq!(report["totals"], expected_totals(report));
+        assert_eq!(report["totals"]["kills"], 64);
+        assert_eq!(report["totals"]["http_by_status"]["504"], 1197);
+    }
+    assert_eq!(docker["totals"], journal["totals"]);
+    assert_eq!(docker["incidents"][0]["start"], journal["incidents"][0]["start"]);
+}
+
+/// The totals of the whole fixture, which every subset that holds one copy of each stream must reach.
+fn expected_totals(_subset: &Value) -> Value {
+    report(&[fixture("lockstorm")])["totals"].clone()
+}
