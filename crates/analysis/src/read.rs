@@ -19,7 +19,7 @@ use crate::fold::Partial;
 #[non_exhaustive]
 pub enum Error {
     /// A path given does not exist or cannot be opened.
-    #[error("{path}: {source}")]
+    #[error("cannot open {path}")]
     Open {
         /// The path.
         path: String,

@@ -1,9 +1,221 @@
-//! Not written yet.
+//! PostgreSQL's jsonlog (15 and newer): one object per line, absent keys when empty (formats.md section 6.3).
 
-use super::{Claim, Context, Sample};
+use std::borrow::Cow;
 
-/// Claims nothing yet.
+use memchr::{memchr2, memmem};
+
+use super::postgres_message::{classify, stamp};
+use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use crate::record::{PostgresRecord, Record};
+use crate::timestamp::digits;
+
+/// jsonlog.
+pub struct JsonLog;
+
+/// Claims files whose lines are objects with PostgreSQL's keys.
 #[must_use]
-pub fn detect(_sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    None
+pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
+    let (mut total, mut good) = (0u32, 0u32);
+    for line in sample.lines.iter().filter(|line| !line.trim_ascii().is_empty()) {
+        total += 1;
+        good += u32::from(
+            JsonLog.starts_record(line)
+                && memmem::find(line, b"\"error_severity\":").is_some()
+                && memmem::find(line, b"\"timestamp\":").is_some(),
+        );
+    }
+    let score = f64::from(good) / f64::from(total.max(1));
+    (score >= 0.3).then(|| Claim { format: Box::new(JsonLog), score })
+}
+
+/// One value: the text between its quotes, or a bare word.
+#[derive(Clone, Copy, Default)]
+struct Value<'a> {
+    text: &'a [u8],
+    escaped: bool,
+}
+
+impl<'a> Value<'a> {
+    fn decoded(self) -> Cow<'a, [u8]> {
+        if !self.escaped {
+            return Cow::Borrowed(self.text);
+        }
+        let mut quoted = Vec::with_capacity(self.text.len().saturating_add(2));
+        quoted.push(b'"');
+        quoted.extend_from_slice(self.text);
+        quoted.push(b'"');
+        // Text that is no valid JSON string (bytes of another encoding) stays as it is written.
+        serde_json::from_slice::<String>(&quoted)
+            .map_or(Cow::Borrowed(self.text), |text| Cow::Owned(text.into_bytes()))
+    }
+}
+
+/// A string at the start (its opening quote included), and what follows its closing quote.
+fn string(rest: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    let inner = rest.strip_prefix(b"\"")?;
+    let mut from = 0;
+    let mut escaped = false;
+    loop {
+        let at = from + memchr2(b'"', b'\\', inner.get(from..)?)?;
+        if inner.get(at) == Some(&b'\\') {
+            escaped = true;
+            from = at + 2;
+            continue;
+        }
+        return Some((Value { text: inner.get(..at)?, escaped }, inner.get(at + 1..)?));
+    }
+}
+
+/// A string or a bare word (number, `null`).
+fn value(rest: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    if rest.first() == Some(&b'"') {
+        return string(rest);
+    }
+    let length = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+'))
+        .count();
+    let (text, after) = rest.split_at_checked(length)?;
+    (length > 0).then_some((Value { text, escaped: false }, after))
+}
+
+/// The keys that are used.
+#[derive(Default)]
+struct Fields<'a> {
+    timestamp: Value<'a>,
+    pid: Value<'a>,
+    remote_port: Value<'a>,
+    severity: Value<'a>,
+    state_code: Value<'a>,
+    message: Value<'a>,
+    detail: Value<'a>,
+    context: Value<'a>,
+    statement: Value<'a>,
+    application_name: Value<'a>,
+}
+
+/// Reads a flat object; what follows its closing brace is left alone.
+fn fields(line: &[u8]) -> Option<Fields<'_>> {
+    let mut fields = Fields::default();
+    let mut rest = line.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
+    loop {
+        let (key, after) = string(rest)?;
+        let after = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let (value, after) = value(after)?;
+        match key.text {
+            b"timestamp" => fields.timestamp = value,
+            b"pid" => fields.pid = value,
+            b"remote_port" => fields.remote_port = value,
+            b"error_severity" => fields.severity = value,
+            b"state_code" => fields.state_code = value,
+            b"message" => fields.message = value,
+            b"detail" => fields.detail = value,
+            b"context" => fields.context = value,
+            b"statement" => fields.statement = value,
+            b"application_name" => fields.application_name = value,
+            _ => {}
+        }
+        let (separator, after) = after.trim_ascii_start().split_first()?;
+        match separator {
+            b',' => rest = after.trim_ascii_start(),
+            b'}' => return Some(fields),
+            _ => return None,
+        }
+    }
+}
+
+impl Format for JsonLog {
+    fn name(&self) -> String {
+        "postgres-jsonlog".to_owned()
+    }
+
+    fn source(&self) -> Source {
+        Source::PostgresLog
+    }
+
+    fn starts_record(&self, line: &[u8]) -> bool {
+        line.starts_with(b"{\"") || line.starts_with(b"{ \"")
+    }
+
+    fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+        let text: &'a [u8] = &raw.text;
+        if text.trim_ascii().is_empty() {
+            return Ok(Record::Structure);
+        }
+        if raw.orphan || !self.starts_record(text) {
+            return Err("not_an_object");
+        }
+        let fields = fields(text).ok_or("bad_json")?;
+        let (stamp, _) = stamp(fields.timestamp.text).ok_or("bad_timestamp")?;
+        let pid = digits(fields.pid.text).and_then(|pid| u32::try_from(pid).ok()).ok_or("bad_pid")?;
+        let severity = fields.severity.text;
+        if severity.is_empty() {
+            return Err("bad_severity");
+        }
+        let message = fields.message.decoded();
+        let event = classify(severity, &message);
+        Ok(Record::Postgres(PostgresRecord {
+            stamp,
+            pid,
+            severity,
+            message,
+            detail: fields.detail.decoded(),
+            context: fields.context.decoded(),
+            statement: fields.statement.decoded(),
+            application_name: fields.application_name.text,
+            client_port: digits(fields.remote_port.text).and_then(|port| u16::try_from(port).ok()),
+            // The key is left out for success.
+            sql_state: if fields.state_code.text.is_empty() { b"00000" } else { fields.state_code.text },
+            event,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::PostgresEvent;
+
+    const LINE: &str = r#"{"timestamp":"2026-11-23 18:25:40.940 UTC","user":"odoo","dbname":"prod17","pid":12650,"remote_host":"127.0.0.1","remote_port":34128,"session_id":"6b0484f4.316a","line_num":1,"ps":"UPDATE","session_start":"2026-11-23 18:24:52 UTC","vxid":"4/237","txid":2374,"error_severity":"ERROR","state_code":"23505","message":"duplicate key \"account_move\"\nx","detail":"Key","statement":"UPDATE","application_name":"odoo-12317","query_id":-32}"#;
+    const READY: &str = r#"{"timestamp":"2026-11-23 18:24:34.427 UTC","pid":12106,"txid":0,"error_severity":"LOG","message":"database system is ready to accept connections"}"#;
+
+    fn raw(text: &[u8]) -> Raw<'_> {
+        Raw { text: Cow::Borrowed(text), outer: None, program: None, orphan: false }
+    }
+
+    #[test]
+    fn lines() {
+        let input = raw(LINE.as_bytes());
+        let Ok(Record::Postgres(record)) = JsonLog.parse(&input, &mut Memory::default()) else { panic!() };
+        assert_eq!(
+            (record.pid, record.client_port, record.sql_state),
+            (12650, Some(34128), b"23505".as_slice())
+        );
+        assert_eq!(&*record.message, b"duplicate key \"account_move\"\nx");
+        assert_eq!((&*record.detail, record.application_name), (b"Key".as_slice(), b"odoo-12317".as_slice()));
+        let input = raw(READY.as_bytes());
+        let Ok(Record::Postgres(record)) = JsonLog.parse(&input, &mut Memory::default()) else { panic!() };
+        assert_eq!((record.event, record.sql_state), (PostgresEvent::Ready, b"00000".as_slice()));
+        for length in 0..LINE.len() {
+            assert!(
+                JsonLog.parse(&raw(&LINE.as_bytes()[..length]), &mut Memory::default()).is_err()
+                    || length == 0
+            );
+        }
+        let fails = |text: &[u8]| JsonLog.parse(&raw(text), &mut Memory::default()).err();
+        assert_eq!(fails(b"{\"a\":1}"), Some("bad_timestamp"));
+        assert_eq!(fails(b"{\"a\":{}}"), Some("bad_json"));
+        assert_eq!(fails(b"\xff\0"), Some("not_an_object"));
+    }
+
+    #[test]
+    fn detection() {
+        let claim = |content: &str| {
+            let lines = content.lines().map(|line| Cow::Borrowed(line.as_bytes())).collect();
+            detect(&Sample { lines, name: "x" }, &Context::default()).map(|claim| claim.score)
+        };
+        assert_eq!(claim(&format!("{LINE}\n{READY}\n")), Some(1.0));
+        assert_eq!(claim("{\"time\":\"x\",\"status\":200}\n"), None);
+        assert_eq!(claim(""), None);
+    }
 }
