@@ -15,7 +15,7 @@ use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Report, Severity, Time, Tool, Totals, Verdict, Window,
+    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time, Tool, Totals, Verdict, Window,
 };
 use crate::{action, align, copies, correlate, impact, recovery, timeline};
 
@@ -298,16 +298,8 @@ fn zone_name(zone: Zone) -> String {
 
 fn explain(number: usize, found: &Found, all: &[Found], picture: &Picture<'_>, places: &Places<'_>) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
-    let diagnosis = if found.isolated {
-        Diagnosis { verdict: Certainty::NotDeterminable, trigger: None, causes: Vec::new(), missing: Vec::new() }
-    } else {
-        cause::diagnose(&measures::measure(found, picture, places), found.kind)
-    };
-    let mut later = all.iter().skip(number + 1).filter(|next| !next.isolated);
-    let next_start = later.next().filter(|next| next.kind == found.kind).map(|next| next.start_us);
-    let actions_to = found.end_us + recovery::HOLD_US;
     let severity = severity(found, &impact);
-    Incident {
+    let mut incident = Incident {
         id: format!("incident-{}", number + 1),
         kind: found.kind,
         isolated: found.isolated,
@@ -315,15 +307,26 @@ fn explain(number: usize, found: &Found, all: &[Found], picture: &Picture<'_>, p
         end: Time(found.end_us),
         ongoing_at_end: picture.window.1 - found.end_us < 30_000_000,
         severity,
-        summary: summary(found, &impact, &diagnosis),
+        summary: String::new(),
         detection: found.reasons.clone(),
         impact,
-        diagnosis,
+        diagnosis: Diagnosis::default(),
         links: Vec::new(),
-        correlations: correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window),
-        actions: action::find(picture, places, found.start_us, actions_to),
-        recovery: recovery::judge(found, picture, next_start),
+        correlations: Vec::new(),
+        actions: Vec::new(),
+        recovery: Recovery::default(),
+    };
+    // A lone failure is noted; there is too little of it to reason about.
+    if !found.isolated {
+        let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
+        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
+        incident.correlations =
+            correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
+        incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);
+        incident.recovery = recovery::judge(found, picture, later.map(|next| next.start_us));
     }
+    incident.summary = summary(found, &incident.impact, &incident.diagnosis);
+    incident
 }
 
 fn severity(found: &Found, impact: &Impact) -> Severity {
@@ -350,33 +353,53 @@ fn kind_words(kind: Kind) -> &'static str {
     }
 }
 
+/// `1 worker`, `2 workers`, with thousands set apart.
+fn number(count: u64, one: &str, many: &str) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    let noun = if count == 1 { one } else { many };
+    if noun.is_empty() { text } else { format!("{text} {noun}") }
+}
+
+/// What it cost and why, in one or two sentences.
 fn summary(found: &Found, impact: &Impact, diagnosis: &Diagnosis) -> String {
     let mut parts = Vec::new();
     if impact.kills.total > 0 {
-        parts.push(format!("{} workers killed", impact.kills.total));
+        parts.push(format!("{} killed", number(impact.kills.total, "worker", "workers")));
     }
     let requests = &impact.requests;
-    if let (Some(total), Some(bad), Some(gateway), Some(internal)) =
-        (requests.total, requests.http_502, requests.http_504, requests.http_500)
-        && bad + gateway + internal > 0
-    {
-        parts.push(format!("{bad} × 502, {gateway} × 504 and {internal} × 500 in {total} requests"));
+    let failed: Vec<String> = [(502, requests.http_502), (504, requests.http_504), (503, requests.http_503), (500, requests.http_500)]
+        .into_iter()
+        .filter_map(|(status, count)| Some(format!("{} × {status}", number(count.filter(|count| *count > 0)?, "", ""))))
+        .collect();
+    if let (Some(total), false) = (requests.total, failed.is_empty()) {
+        parts.push(format!("{} in {}", failed.join(", "), number(total, "request", "requests")));
     }
     if let (Some(failed), Some(total)) = (impact.bus.failed, impact.bus.requests)
         && failed > 0
     {
-        parts.push(format!("{failed} of {total} bus requests failed"));
+        parts.push(format!("{} of {} failed", number(failed, "", ""), number(total, "bus request", "bus requests")));
     }
     let what = if parts.is_empty() { "no request failed".to_owned() } else { parts.join("; ") };
+    if found.isolated {
+        return format!("Too few failures for an incident: {what}.");
+    }
     let why = diagnosis.causes.first().filter(|_| diagnosis.trigger.is_some()).map_or_else(
         || "The cause cannot be told from what was captured.".to_owned(),
-        |cause| cause.summary.clone(),
+        |cause| match diagnosis.verdict {
+            Certainty::Established => cause.summary.clone(),
+            _ => format!("Probably: {}", cause.summary),
+        },
     );
-    if found.isolated {
-        return format!("Isolated failures, too few for an incident: {what}.");
-    }
-    let minutes = (found.end_us - found.start_us) as f64 / 6e7;
-    format!("{minutes:.1} min of {}: {what}. {why}", kind_words(found.kind))
+    let mut sentence = what.chars();
+    let what: String = sentence.next().into_iter().flat_map(char::to_uppercase).chain(sentence).collect();
+    format!("{what}. {why}")
 }
 
 fn verdict(report: &Report) -> Verdict {
@@ -410,9 +433,10 @@ fn headline(report: &Report) -> String {
     };
     let others = mattering().count() - 1;
     let more = if others == 0 { String::new() } else { format!(" {others} more below.") };
+    let kind = kind_words(incident.kind);
     format!(
-        "A {} from {} to {} UTC. {} {held}{more}",
-        kind_words(incident.kind),
+        "{} {kind} from {} to {} UTC. {} {held}{more}",
+        if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" },
         incident.start.format("%Y-%m-%d %H:%M:%S"),
         incident.end.format("%H:%M:%S"),
         incident.summary

@@ -254,7 +254,7 @@ impl Partial {
             &us.div_euclid(SECOND_US).to_le_bytes(),
             &record.pid.to_le_bytes(),
             record.severity,
-            record.message.split(|byte| *byte == b'\n').next().unwrap_or_default(),
+            without_position(record.message.split(|byte| *byte == b'\n').next().unwrap_or_default()),
         ]);
         let follow_up = matches!(record.severity, b"DETAIL" | b"CONTEXT" | b"STATEMENT" | b"HINT" | b"QUERY" | b"LOCATION");
         if !follow_up {
@@ -370,4 +370,14 @@ fn hash(parts: &[&[u8]]) -> u64 {
         hasher.write_u8(0xff);
     }
     hasher.finish()
+}
+
+/// stderr writes ` at character N` behind the message, csvlog and jsonlog have a column for it.
+fn without_position(message: &[u8]) -> &[u8] {
+    match memchr::memmem::rfind(message, b" at character ") {
+        Some(at) if message.get(at + 14..).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) => {
+            message.get(..at).unwrap_or(message)
+        }
+        _ => message,
+    }
 }

@@ -322,18 +322,19 @@ pub struct Saturation {
 }
 
 /// How sure a diagnosis is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Certainty {
     Established,
     Probable,
     Ambiguous,
+    #[default]
     NotDeterminable,
 }
 
 /// Why it happened.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Diagnosis {
     /// How sure.
     pub verdict: Certainty,
@@ -536,6 +537,13 @@ pub struct Recovery {
     pub required_s: f64,
     /// One by one.
     pub criteria: Vec<Criterion>,
+}
+
+impl Default for Recovery {
+    /// Nothing is known.
+    fn default() -> Self {
+        Recovery { verdict: "unknown", recovered_at: None, held_s: None, required_s: 900.0, criteria: Vec::new() }
+    }
 }
 
 /// One criterion of recovery.

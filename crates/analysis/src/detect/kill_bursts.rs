@@ -3,49 +3,35 @@
 
 use crate::statistics::predictive_tail;
 
-/// A burst, as positions in the list of times given, and why it is one.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Burst {
-    /// First kill, µs.
-    pub first_us: i64,
-    /// Last kill, µs.
-    pub last_us: i64,
-    /// The finding, with its figures.
-    pub reason: String,
-}
-
 /// Shortest quiet time assumed for the rate outside the burst, seconds.
 const LEAST_QUIET_S: f64 = 600.0;
 /// Chance below which a group is no accident.
 const LEVEL: f64 = 0.01;
 
-/// Finds the bursts in sorted kill times (µs). `gap_us` links kills, `window` is what the logs cover.
+/// Judges a group of kills in order of time (µs). `outside` kills happened in the rest of `window`, which is what the
+/// logs cover; `limit_us` is the time limit that killed. `None`: no burst.
 #[must_use]
-pub fn find(times: &[i64], gap_us: i64, limit_us: i64, workers: Option<u32>, window: (i64, i64)) -> Vec<Burst> {
-    let mut bursts = Vec::new();
-    for group in times.chunk_by(|a, b| b - a <= gap_us) {
-        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
-        let span_s = ((last - first) as f64 / 1e6).max(10.0);
-        let outside = (times.len() - group.len()) as u64;
-        let quiet_s = ((window.1 - window.0) as f64 / 1e6 - span_s).max(LEAST_QUIET_S);
-        let chance = (predictive_tail(group.len() as u64 - 1, outside, quiet_s, span_s) * times.len() as f64).min(1.0);
-        let in_120 = most_within(group, 120_000_000);
-        let in_limit = most_within(group, limit_us);
-        let half = workers.map(|workers| (workers as usize).div_ceil(2).max(2));
-        let absolute = in_120 >= 3 || half.is_some_and(|half| in_limit >= half);
-        if group.len() >= 2 && (chance < LEVEL || absolute) {
-            let reason = format!(
-                "{} worker kills in {:.0} s, {} outside in {:.0} min; chance under the quiet rate {}",
-                group.len(),
-                span_s,
-                outside,
-                quiet_s / 60.0,
-                if chance < 1e-9 { "below 1e-9".to_owned() } else { format!("{chance:.1e}") }
-            );
-            bursts.push(Burst { first_us: *first, last_us: *last, reason });
-        }
-    }
-    bursts
+pub fn judge(group: &[i64], outside: u64, limit_us: i64, workers: Option<u32>, window: (i64, i64)) -> Option<String> {
+    let (first, last) = (group.first()?, group.last()?);
+    let span_s = ((last - first) as f64 / 1e6).max(10.0);
+    let quiet_s = ((window.1 - window.0) as f64 / 1e6 - span_s).max(LEAST_QUIET_S);
+    // Any kill might have begun the group, hence the number of tries.
+    let tries = group.len() as f64 + outside as f64;
+    let chance = (predictive_tail(group.len() as u64 - 1, outside, quiet_s, span_s) * tries).min(1.0);
+    let half = workers.map(|workers| (workers as usize).div_ceil(2).max(2));
+    let absolute = most_within(group, 120_000_000) >= 3 || half.is_some_and(|half| most_within(group, limit_us) >= half);
+    (group.len() >= 2 && (chance < LEVEL || absolute)).then(|| {
+        format!(
+            "{} worker kills in {span_s:.0} s, {outside} outside in {:.0} min{}",
+            group.len(),
+            quiet_s / 60.0,
+            match chance {
+                chance if chance < 1e-9 => "; chance under the quiet rate below 1e-9".to_owned(),
+                chance if chance < LEVEL => format!("; chance under the quiet rate {chance:.1e}"),
+                _ => String::new(),
+            }
+        )
+    })
 }
 
 /// The most times inside any window of `width_us`.
@@ -70,15 +56,20 @@ mod tests {
     #[test]
     fn a_volley_is_a_burst_and_a_lone_kill_is_not() {
         let window = (0, 3600 * S);
-        let burst = find(&[1000 * S, 1004 * S, 1008 * S], 120 * S, 20 * S, Some(4), window);
-        assert_eq!((burst.len(), burst[0].first_us, burst[0].last_us), (1, 1000 * S, 1008 * S));
-        assert!(find(&[1000 * S], 120 * S, 20 * S, Some(4), window).is_empty());
-        assert!(find(&[], 120 * S, 20 * S, None, window).is_empty());
+        let reason = judge(&[1000 * S, 1004 * S, 1008 * S], 0, 20 * S, Some(4), window).unwrap();
+        assert!(reason.starts_with("3 worker kills in 10 s, 0 outside"), "{reason}");
+        assert_eq!(judge(&[1000 * S], 0, 20 * S, Some(4), window), None);
+        assert_eq!(judge(&[], 0, 20 * S, None, window), None);
     }
 
     #[test]
     fn a_bundle_that_is_all_incident_has_its_burst() {
         let times: Vec<i64> = (0..20).map(|kill| kill * 30 * S).collect();
-        assert_eq!(find(&times, 120 * S, 20 * S, Some(4), (0, 600 * S)).len(), 1);
+        assert!(judge(&times, 0, 20 * S, Some(4), (0, 600 * S)).is_some());
+    }
+
+    #[test]
+    fn kills_at_the_usual_rate_are_no_burst() {
+        assert_eq!(judge(&[1000 * S, 1300 * S], 11, 20 * S, Some(8), (0, 3600 * S)), None);
     }
 }

@@ -70,6 +70,12 @@ impl Picture<'_> {
         self.deaths.iter().filter(|death| death.reason.is_kill() && !self.is_cron(death))
     }
 
+    /// A websocket handshake that the client gave up on: it is answered at once or not at all. (A long poll without an
+    /// answer is what a closed tab leaves.)
+    fn hung_handshake(&self, access: &Access) -> bool {
+        access.status == 499 && access.upstream_status == 0 && self.events.texts.get(access.path) == "/websocket"
+    }
+
     /// When a request that failed began.
     fn arrival(&self, access: &Access) -> i64 {
         if access.request_time_us.is_some() || access.upstream_us.is_some() {
@@ -82,7 +88,7 @@ impl Picture<'_> {
     }
 }
 
-/// All incidents, in order of start.
+/// All incidents in order of start, isolated failures last.
 #[must_use]
 pub fn incidents(picture: &Picture<'_>) -> Vec<Found> {
     let mut found = http_incidents(picture);
@@ -91,15 +97,14 @@ pub fn incidents(picture: &Picture<'_>) -> Vec<Found> {
     add_restarts(picture, &mut found);
     add_bus_incidents(picture, &mut found);
     add_isolated(picture, &mut found);
-    found.sort_by_key(|incident| (incident.start_us, incident.end_us, incident.kind));
+    found.sort_by_key(|incident| (incident.isolated, incident.start_us, incident.end_us, incident.kind));
     found
 }
 
 fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let limit_us = picture.facts.limit_us();
     let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
-    let kill_times: Vec<i64> = picture.http_kills().map(|death| death.us).collect();
-    let bursts = kill_bursts::find(&kill_times, gap_us, limit_us, picture.facts.workers, picture.window);
+    let kills = picture.http_kills().count();
     let http = || picture.events.access.iter().filter(|access| access.lane == Lane::Http);
     let runs = failure_runs::find(http().map(|access| (access.end_us, access.failed())), failure_runs::HTTP_FAILING);
     let marks = marks(picture, Access::failed);
@@ -108,9 +113,11 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
         let group = without_forerunners(group);
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let inside = |at: i64| (first.at_us..=last.at_us).contains(&at);
-        let mut reasons: Vec<String> =
-            bursts.iter().filter(|burst| inside(burst.first_us)).map(|burst| burst.reason.clone()).collect();
-        let stormy = !reasons.is_empty();
+        let killed: Vec<i64> = picture.http_kills().map(|death| death.us).filter(|us| inside(*us)).collect();
+        let outside = (kills - killed.len()) as u64;
+        let burst = kill_bursts::judge(&killed, outside, limit_us, picture.facts.workers, picture.window);
+        let stormy = burst.is_some();
+        let mut reasons: Vec<String> = burst.into_iter().collect();
         reasons.extend(runs.iter().filter(|run| inside(run.first_us)).map(|run| {
             format!(
                 "{} of {} requests failed in {:.0} s",
@@ -122,8 +129,7 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
         if reasons.is_empty() {
             continue;
         }
-        let kills = group.iter().any(|mark| mark.kill);
-        let kind = if stormy || kills { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
+        let kind = if stormy || !killed.is_empty() { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
         let start_us = group.iter().map(|mark| mark.start_us).min().unwrap_or(first.at_us);
         found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)], failures: group.len(), isolated: false });
     }
@@ -215,7 +221,7 @@ fn add_isolated(picture: &Picture<'_>, found: &mut Vec<Found>) {
             kind: Kind::HttpErrorBurst,
             start_us: first.at_us.min(first.start_us.max(first.at_us - RELAPSE_US)),
             end_us: last.at_us,
-            reasons: vec![format!("{kills} worker kills and {} gateway errors, too few for an incident", group.len() - kills)],
+            reasons: vec![format!("worker kills {kills}, gateway errors {}: too few for an incident", group.len() - kills)],
             episodes: vec![(first.start_us, last.at_us)],
             failures: group.len(),
             isolated: true,
@@ -354,8 +360,12 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
     let mut spans: Vec<(i64, i64, String)> = runs
         .into_iter()
         .map(|run| {
+            let from_us = run.first_us - 60 * SECOND_US;
             let start_us = bus()
-                .filter(|access| access.failed() && (run.first_us..=run.last_us).contains(&access.end_us))
+                .filter(|access| {
+                    access.failed() && (run.first_us..=run.last_us).contains(&access.end_us)
+                        || picture.hung_handshake(access) && (from_us..=run.last_us).contains(&access.end_us)
+                })
                 .map(|access| picture.arrival(access))
                 .min()
                 .unwrap_or(run.first_us);
