@@ -33,8 +33,10 @@ pub fn settle(inputs: &mut [Input]) -> Vec<Standing> {
         let mut order: Vec<usize> =
             (0..inputs.len()).filter(|index| inputs.get(*index).is_some_and(|input| input.source == Some(source))).collect();
         order.sort_by_cached_key(|index| {
-            let input = &inputs[*index];
-            (std::cmp::Reverse(richness(input)), std::cmp::Reverse(input.partial.events.fingerprints.len()), input.label.clone())
+            inputs.get(*index).map(|input| {
+                let records = input.partial.events.fingerprints.len();
+                (std::cmp::Reverse((richness(input), records)), input.label.clone())
+            })
         });
         settle_source(inputs, &order, &mut standings);
     }

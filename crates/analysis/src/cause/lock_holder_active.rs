@@ -29,7 +29,7 @@ impl Suspect for LockHolderActive {
                 let pid = blocker.culprit.pid.unwrap_or(0);
                 weighed.say(2 * blocker.waits >= blocker.of, 6.0, 3.0, format!("{} of {} waits end at backend {pid}", blocker.waits, blocker.of), refs);
                 match blocker.idle {
-                    Some(idle) => weighed.say(idle == false, 8.0, 12.0, format!("backend {pid} was {} when it blocked", if idle { "idle in transaction" } else { "running a statement" }), blocker.culprit.reference.iter().cloned().collect()),
+                    Some(idle) => weighed.say(!idle, 8.0, 12.0, format!("backend {pid} was {} when it blocked", if idle { "idle in transaction" } else { "running a statement" }), blocker.culprit.reference.iter().cloned().collect()),
                     None => weighed.unknown("whether the blocker was running a statement: no snapshot shows it"),
                 }
                 weighed.culprit = Some(blocker.culprit.clone());

@@ -96,8 +96,8 @@ mod tests {
 
     #[test]
     fn blips_and_sparse_errors_are_no_run() {
-        assert!(find((0..3600).map(|second| (second * S, (1000..1010).contains(&second)))).is_empty(), HTTP_FAILING);
-        assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0))).is_empty(), HTTP_FAILING);
+        assert!(find((0..3600).map(|second| (second * S, (1000..1010).contains(&second))), HTTP_FAILING).is_empty());
+        assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0)), HTTP_FAILING).is_empty());
     }
 
     #[test]

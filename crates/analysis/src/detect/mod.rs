@@ -73,7 +73,7 @@ impl Picture<'_> {
     /// A websocket handshake that the client gave up on: it is answered at once or not at all. (A long poll without an
     /// answer is what a closed tab leaves.)
     fn hung_handshake(&self, access: &Access) -> bool {
-        access.status == 499 && access.upstream_status == 0 && self.events.texts.get(access.path) == "/websocket"
+        access.status == 499 && access.upstream_status == 0 && self.events.texts.get(access.path).starts_with("/websocket")
     }
 
     /// When a request that failed began.
@@ -360,7 +360,7 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
     let mut spans: Vec<(i64, i64, String)> = runs
         .into_iter()
         .map(|run| {
-            let from_us = run.first_us - 60 * SECOND_US;
+            let from_us = run.first_us - GAP_US;
             let start_us = bus()
                 .filter(|access| {
                     access.failed() && (run.first_us..=run.last_us).contains(&access.end_us)
