@@ -1,8 +1,6 @@
 //! Same input, same bytes out.
 
-mod common;
-
-use common::{fixture, stormtrace};
+use crate::common::{fixture, stormtrace};
 
 fn json(arguments: &[&str]) -> Vec<u8> {
     let output = stormtrace([&["analyze", "--format", "json"], arguments].concat());

@@ -1,12 +1,10 @@
 //! Bad input: one clear sentence and exit 2, or a counted, named loss. Never a panic, never a silent empty report.
 
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use common::{fixture, report, stormtrace};
+use crate::common::{fixture, report, stormtrace};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
