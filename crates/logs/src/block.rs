@@ -15,7 +15,8 @@ use crate::record::Record;
 
 /// Blocks are about this big unless a caller says otherwise, in bytes.
 pub const BLOCK_BYTES: usize = 4 << 20;
-/// A record that is longer than this is cut in two, in bytes: memory must have a bound.
+/// A record that is longer than this is cut in two, and of a line that is longer only the beginning is kept, in bytes:
+/// memory must have a bound.
 pub const LONGEST_RECORD_BYTES: usize = 64 << 20;
 /// Text kept of one record, in bytes. Its further lines are counted, not kept.
 const KEPT_RECORD_BYTES: usize = 1 << 20;
@@ -51,7 +52,7 @@ pub struct Blocks<'r, R> {
 impl<'r, R: Read> Blocks<'r, R> {
     /// Blocks of about `size` bytes from `reader`, of which `head` was already read.
     pub fn new(head: Vec<u8>, reader: R, recipe: Recipe<'r>, size: usize) -> Self {
-        Blocks { reader, recipe, size: size.max(64), carry: head, next_line: 1, ended: false }
+        Blocks { reader, recipe, size: size.clamp(64, LONGEST_RECORD_BYTES / 2), carry: head, next_line: 1, ended: false }
     }
 
     /// The next block; `None` at the end. After an error the bytes read so far still come as a last block.
@@ -74,10 +75,16 @@ impl<'r, R: Read> Blocks<'r, R> {
                 let bytes = std::mem::take(&mut self.carry);
                 return Ok(Some(self.emit(bytes)));
             }
-            let cut = self.find_cut().or_else(|| {
-                (self.carry.len() >= LONGEST_RECORD_BYTES)
-                    .then(|| memrchr(b'\n', &self.carry).map_or(self.carry.len(), |at| at + 1))
-            });
+            let mut cut = self.find_cut();
+            if cut.is_none() && self.carry.len() >= LONGEST_RECORD_BYTES {
+                cut = memrchr(b'\n', &self.carry).map(|at| at + 1);
+                if cut.is_none() {
+                    let outcome = self.shorten_line();
+                    self.ended |= outcome.is_err();
+                    outcome?;
+                    continue;
+                }
+            }
             if let Some(at) = cut {
                 let rest = self.carry.split_off(at);
                 let bytes = std::mem::replace(&mut self.carry, rest);
@@ -103,6 +110,23 @@ impl<'r, R: Read> Blocks<'r, R> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps the beginning of a line without end and reads on to its newline: it stays one line.
+    fn shorten_line(&mut self) -> io::Result<()> {
+        self.carry.truncate(KEPT_RECORD_BYTES);
+        let mut piece = Vec::new();
+        loop {
+            piece.clear();
+            if Read::by_ref(&mut self.reader).take(1 << 16).read_to_end(&mut piece)? == 0 {
+                self.ended = true;
+                return Ok(());
+            }
+            if let Some(rest) = memchr(b'\n', &piece).and_then(|at| piece.get(at..)) {
+                self.carry.extend_from_slice(rest);
+                return Ok(());
+            }
+        }
     }
 
     /// The start of the last complete entry in the buffer at which a record begins.
@@ -358,4 +382,67 @@ fn strip_colours(text: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(rest);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect;
+    use crate::format::Context;
+
+    const ODOO: &str = "\
+2026-11-23 18:31:14,985 12317 ERROR o17 odoo.service.server: WorkerHTTP (12559) timeout after 20s \n\
+2026-11-23 18:31:15,010 13001 ERROR o17 odoo.http: Exception during request handling. \n\
+Traceback (most recent call last):\n\
+\x20 File \"odoo/http.py\", line 1, in f\n\
+psycopg2.errors.QueryCanceled: canceling statement due to user request\n\
+\n\
+2026-11-23 18:31:16,010 13001 INFO o17 odoo.modules.loading: Modules loaded. \n";
+
+    /// First lines of the records, with their texts, and the ledger.
+    fn walk(text: &[u8], reader: impl Read, size: usize) -> (Vec<(u64, String)>, Ledger) {
+        let detected = detect::detect(text, "odoo.log", &Context::default()).unwrap();
+        let recipe = Recipe { carrier: detected.carrier, format: &*detected.format };
+        let mut blocks = Blocks::new(Vec::new(), reader, recipe, size);
+        let (mut found, mut ledger) = (Vec::new(), Ledger::default());
+        while let Some(block) = blocks.next_block().unwrap() {
+            records(&block, recipe, &mut Memory::default(), &mut ledger, &mut |item| {
+                let Record::Odoo(record) = item.record else { panic!("not Odoo") };
+                found.push((item.line, String::from_utf8_lossy(record.message).into_owned()));
+            });
+        }
+        (found, ledger)
+    }
+
+    #[test]
+    fn records_are_the_same_however_the_stream_is_cut() {
+        let text = ODOO.repeat(40);
+        let whole = walk(text.as_bytes(), text.as_bytes(), 1 << 20);
+        assert_eq!(whole.0.len(), 120);
+        assert_eq!((whole.1.total(), whole.1.parsed), (280, 120));
+        assert_eq!(whole.0[1], (2, "Exception during request handling.".to_owned()));
+        for size in [64, 100, 257, 1000, 5000] {
+            let cut = walk(text.as_bytes(), text.as_bytes(), size);
+            assert_eq!(whole.0, cut.0, "{size}");
+            assert_eq!(whole.1.parsed, cut.1.parsed, "{size}");
+            assert_eq!(whole.1.total(), cut.1.total(), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_stays_one_line() {
+        let long = io::repeat(b'x').take(3 * LONGEST_RECORD_BYTES as u64);
+        let reader = ODOO.as_bytes().chain(long).chain(&b"\n"[..]).chain(ODOO.as_bytes());
+        let (found, ledger) = walk(ODOO.as_bytes(), reader, 1 << 20);
+        assert_eq!(found.len(), 6);
+        assert_eq!(ledger.total(), 15);
+        assert_eq!(found.last().unwrap().0, 15);
+    }
+
+    #[test]
+    fn the_last_line_needs_no_newline() {
+        let text = ODOO.trim_end().as_bytes();
+        let (found, ledger) = walk(text, text, 64);
+        assert_eq!((found.len(), ledger.total()), (3, 7));
+    }
 }
