@@ -54,18 +54,18 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let gathered = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
     let mut report = empty_report();
-    report.inputs = describe_inputs(&gathered.inputs, &gathered.standings);
-    report.clocks = gathered.clocks;
-    report.notes = gathered.notes;
+    report.inputs = describe_inputs(&inputs, &standings);
+    report.clocks = clocks;
+    report.notes = notes;
     let mut events = Events::default();
-    for (index, input) in gathered.inputs.into_iter().enumerate() {
-        append(&mut events, index, input.partial.events, options);
+    for (index, input) in inputs.iter_mut().enumerate() {
+        append(&mut events, index, std::mem::take(&mut input.partial.events), options);
     }
     sort(&mut events);
     report.window = window(&events).map(|(from, to)| Window { from: Time(from), to: Time(to) });
-    report.coverage = coverage(&events);
+    report.coverage = coverage(&events, &inputs, options);
     Ok(report)
 }
 
@@ -98,7 +98,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
-    report.coverage = coverage(&events);
+    report.coverage = coverage(&events, &inputs, options);
     if let Some(span) = span {
         report.timeline = timeline::draw(&events, &deaths, span);
     }
@@ -188,29 +188,46 @@ fn window(events: &Events) -> Option<(i64, i64)> {
     Some((from, to))
 }
 
-fn coverage(events: &Events) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
-    let mut odoo: Vec<i64> = events.odoo.iter().map(|event| event.us).chain(events.served.iter().map(|event| event.end_us)).collect();
+/// When each source was listening. Error logs are silent while all is well, so theirs is the span of their files.
+fn coverage(events: &Events, inputs: &[read::Input], options: &Options) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
+    let mut odoo: Vec<i64> =
+        events.odoo.iter().map(|event| event.us).chain(events.served.iter().map(|event| event.end_us)).collect();
     odoo.sort_unstable();
-    let sources: [(&'static str, Vec<i64>); 6] = [
+    let regular: [(&'static str, Vec<i64>); 4] = [
         ("odoo", odoo),
         ("nginx_access", events.access.iter().map(|event| event.end_us).collect()),
-        ("nginx_error", events.nginx.iter().map(|event| event.us).collect()),
-        ("postgres_log", events.postgres.iter().map(|event| event.us).collect()),
         ("pg_stat_activity", events.snapshots.iter().map(|event| event.us).collect()),
         ("host", events.host.iter().map(|event| event.us).collect()),
     ];
-    sources
+    let mut coverage: BTreeMap<&'static str, Vec<(Time, Time)>> = regular
         .into_iter()
         .map(|(name, times)| {
-            // Error logs are silent when all is well: their gaps mean nothing.
-            let gap = if matches!(name, "nginx_error" | "postgres_log") { i64::MAX } else { COVERAGE_GAP_US };
             let spans = times
-                .chunk_by(|a, b| b - a <= gap)
+                .chunk_by(|a, b| b - a <= COVERAGE_GAP_US)
                 .filter_map(|span| Some((Time(*span.first()?), Time(*span.last()?))))
                 .collect();
             (name, spans)
         })
-        .collect()
+        .collect();
+    let (since, until) = (options.since_us.unwrap_or(i64::MIN), options.until_us.unwrap_or(i64::MAX));
+    for source in [Source::NginxError, Source::PostgresLog] {
+        let of_source = inputs.iter().filter(|input| input.source == Some(source));
+        let mut spans: Vec<(i64, i64)> = of_source
+            .filter_map(|input| input.partial.span)
+            .map(|(from, to)| (from.max(since), to.min(until)))
+            .filter(|(from, to)| from <= to)
+            .collect();
+        spans.sort_unstable();
+        let mut joined: Vec<(Time, Time)> = Vec::new();
+        for (from, to) in spans {
+            match joined.last_mut() {
+                Some(last) if from <= last.1.0 => last.1.0 = last.1.0.max(to),
+                _ => joined.push((Time(from), Time(to))),
+            }
+        }
+        coverage.insert(source_name(source), joined);
+    }
+    coverage
 }
 
 fn totals(events: &Events, deaths: &[Death]) -> Totals {
