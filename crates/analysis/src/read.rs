@@ -175,7 +175,8 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
             && input.bytes == 0
             && input.partial.ledger.total() == 0
         {
-            return Err(Error::Open { path: file.label.clone(), source: io::Error::other(problem.clone()) });
+            let path = file.place.as_ref().map_or_else(|| file.label.clone(), |place| place.display().to_string());
+            return Err(Error::Open { path, source: io::Error::other(problem.clone()) });
         }
     }
     if inputs.iter().all(|input| input.source.is_none()) {
@@ -195,7 +196,7 @@ fn unreadable(file: &Found, error: &io::Error) -> Input {
         source: None,
         score: 0.0,
         partial: Partial::default(),
-        problems: vec![format!("cannot be read: {error}")],
+        problems: vec![error.to_string()],
     }
 }
 
@@ -215,6 +216,10 @@ fn context(found: &[Found], options: &Options) -> Result<Context, Error> {
         if !name.contains(".conf") {
             continue;
         }
+        // A pipe can be read only once.
+        if !fs::metadata(place).is_ok_and(|metadata| metadata.is_file()) {
+            continue;
+        }
         let Ok(handle) = open_file(place) else { continue };
         let mut text = Vec::new();
         let Ok(contents) = container::open(handle) else { continue };
@@ -229,8 +234,19 @@ fn context(found: &[Found], options: &Options) -> Result<Context, Error> {
 
 fn open_file(place: &Path) -> io::Result<File> {
     let file = File::open(place)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+    let kind = file.metadata()?.file_type();
+    // Pipes come from shells: `stormtrace analyze <(zcat odoo.log.gz)`. Devices may never end.
+    if kind.is_file() || is_pipe(kind) { Ok(file) } else { Err(io::Error::other("neither a file nor a pipe")) }
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: fs::FileType) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&kind)
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_kind: fs::FileType) -> bool {
+    false
 }
 
 /// Passes bytes on while hashing and counting them.
