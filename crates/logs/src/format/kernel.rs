@@ -1,7 +1,7 @@
 //! The kernel's own log, for the out-of-memory killer (formats.md 4): `journalctl -k`, `/var/log/kern.log`,
 //! `dmesg -T`.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::curl_probe::date_output;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
@@ -21,11 +21,27 @@ fn out_of_memory(line: &[u8]) -> bool {
 /// Lines that look like the kernel's.
 fn typical(line: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 16] = [
-        b"Mem-Info:", b"Call Trace:", b"INFO: task ", b"EXT4-fs", b"XFS (", b"audit:", b"usb ", b"Linux version",
-        b"Command line:", b"CPU: ", b"Node ", b"Tasks state", b"TCP: ", b"Hardware name:", b"nvme", b"sd ",
+        b"Mem-Info:",
+        b"Call Trace:",
+        b"INFO: task ",
+        b"EXT4-fs",
+        b"XFS (",
+        b"audit:",
+        b"usb ",
+        b"Linux version",
+        b"Command line:",
+        b"CPU: ",
+        b"Node ",
+        b"Tasks state",
+        b"TCP: ",
+        b"Hardware name:",
+        b"nvme",
+        b"sd ",
     ];
     let message = split(line).1;
-    uptime(line).is_some() || out_of_memory(line) || BEGINNINGS.iter().any(|beginning| message.starts_with(beginning))
+    uptime(line).is_some()
+        || out_of_memory(line)
+        || BEGINNINGS.iter().any(|beginning| message.starts_with(beginning))
 }
 
 /// What follows `[  123.456789] ` (seconds since boot).
@@ -33,7 +49,8 @@ fn uptime(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(b"[")?;
     let end = memchr(b']', rest.get(..rest.len().min(24))?)?;
     let inside = rest.get(..end)?.trim_ascii();
-    let number = inside.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && memchr(b'.', inside).is_some();
+    let number =
+        inside.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && memchr(b'.', inside).is_some();
     number.then(|| rest.get(end + 1..)).flatten().map(<[u8]>::trim_ascii_start)
 }
 
@@ -75,7 +92,11 @@ fn victim(message: &[u8]) -> Option<(u32, &[u8])> {
     let rest = message.get(memmem::find(message, MARK)? + MARK.len()..)?;
     let (pid, rest) = rest.split_at_checked(rest.iter().take_while(|byte| byte.is_ascii_digit()).count())?;
     let pid = u32::try_from(digits(pid)?).ok()?;
-    let name = rest.strip_prefix(b" (").and_then(|rest| rest.get(..memchr(b')', rest)?));
+    // A name may hold parentheses itself: `((sd-pam))`.
+    let name = rest.strip_prefix(b" (").and_then(|rest| {
+        let after = |at: &usize| matches!(rest.get(at + 1), None | Some(b' ' | b','));
+        rest.get(..memchr_iter(b')', rest).find(after)?)
+    });
     Some((pid, name.unwrap_or_default()))
 }
 
@@ -105,5 +126,89 @@ impl Format for Kernel {
             killed_name: victim.map(|(_, name)| name).unwrap_or_default(),
             message,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::timestamp::SECOND_US;
+
+    /// As `journalctl -k` leaves it once the carrier is peeled.
+    const KILLED: &str = "Out of memory: Killed process 12743 (odoo) total-vm:2373320kB, anon-rss:1673320kB, file-rss:0kB, shmem-rss:0kB, UID:101 pgtables:4183kB oom_score_adj:0";
+    const INVOKED: &str = "postgres invoked oom-killer: gfp_mask=0x140dca(GFP_HIGHUSER_MOVABLE|__GFP_COMP|__GFP_ZERO), order=0, oom_score_adj=0";
+    const CONSTRAINT: &str = "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/system.slice/odoo.service,task=odoo,pid=12743,uid=101";
+
+    /// Time in µs, pid and name of the victim.
+    type Seen = (i64, Option<(u32, String)>);
+
+    fn parse(text: &str, outer: Option<i64>, program: Option<&'static [u8]>) -> Result<Seen, &'static str> {
+        let outer = outer.map(|us| Stamp::utc(us, SECOND_US));
+        let raw = Raw {
+            text: Cow::Borrowed(text.as_bytes()),
+            outer,
+            program: program.map(Cow::Borrowed),
+            orphan: false,
+        };
+        match Kernel.parse(&raw, &mut Memory::default())? {
+            Record::Kernel(record) => {
+                let name = String::from_utf8_lossy(record.killed_name).into_owned();
+                Ok((record.stamp.us, record.killed_pid.map(|pid| (pid, name))))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn victims() {
+        let victim = |pid: u32, name: &str| Ok((7, Some((pid, name.to_owned()))));
+        for (text, expected) in [
+            (KILLED, victim(12743, "odoo")),
+            ("Memory cgroup out of memory: Killed process 77 (odoo) total-vm:1kB", victim(77, "odoo")),
+            ("[12345.678901] Killed process 77 (odoo), UID 101, total-vm:1kB", victim(77, "odoo")),
+            ("Killed process 77 ((sd-pam)) total-vm:1kB", victim(77, "(sd-pam)")),
+            ("Killed process 77 (python3 odoo-bi", victim(77, "")),
+            ("Killed process 77", victim(77, "")),
+            ("Killed process x", Ok((7, None))),
+            ("Killed process 99999999999", Ok((7, None))),
+            (INVOKED, Ok((7, None))),
+            (CONSTRAINT, Ok((7, None))),
+            ("", Ok((7, None))),
+            ("[", Ok((7, None))),
+        ] {
+            assert_eq!(parse(text, Some(7), Some(b"kernel")), expected, "{text}");
+            for cut in 0..text.len() {
+                let _ = parse(&text[..cut], None, None);
+            }
+        }
+    }
+
+    #[test]
+    fn times_and_programs() {
+        // `dmesg -T` names its time, plain `dmesg` does not.
+        let dated = format!("[Thu May 14 10:48:29 2026] {KILLED}");
+        assert_eq!(
+            parse(&dated, None, None),
+            Ok((1_778_755_709 * SECOND_US, Some((12743, "odoo".to_owned()))))
+        );
+        assert_eq!(parse(&format!("[ 1793.152108] {KILLED}"), None, None), Err("no_time"));
+        assert_eq!(parse(KILLED, None, None), Err("no_time"));
+        assert_eq!(parse(KILLED, Some(7), Some(b"odoo")), Err("not_kernel"));
+    }
+
+    #[test]
+    fn detection() {
+        let claim = |lines: &[&str], name: &str| {
+            let lines = lines.iter().map(|line| Cow::Owned(line.as_bytes().to_vec())).collect();
+            detect(&Sample { lines, name }, &Context::default()).map(|claim| claim.score)
+        };
+        assert_eq!(claim(&[INVOKED, CONSTRAINT, KILLED], "x"), Some(1.0));
+        assert_eq!(claim(&["[    1.000000] a", "eth0: link up", KILLED, &KILLED[30..]], "x"), Some(0.6));
+        assert_eq!(claim(&["-- No entries --"], "journalctl-kernel.log"), Some(0.6));
+        assert_eq!(claim(&[], "journalctl-kernel.log"), None);
+        assert_eq!(claim(&["2026-11-23 18:32:56,204 22130 INFO o15 odoo.http: x"], "odoo.log"), None);
+        assert!(Kernel.starts_record(b"anything"));
     }
 }

@@ -19,33 +19,44 @@ pub struct AccessLog {
     others: Vec<LogFormat>,
 }
 
+/// The line without a carriage return. Blanks at its end stay: an empty last value leaves one (formats.md 2.1).
+fn line_of(text: &[u8]) -> &[u8] {
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
 /// Tries the formats of `nginx.conf` and the built-in ones, and claims with the one that reads most lines; among
 /// equals the one that yields most.
 #[must_use]
 pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     let lines: Vec<&[u8]> =
-        sample.lines.iter().map(|line| line.trim_ascii_end()).filter(|line| !line.is_empty()).collect();
-    let mut seen: Vec<(u32, u32, LogFormat)> = Vec::new();
-    let configured = context.log_formats.iter().map(|(_, format)| format.clone());
-    for format in configured.chain(LogFormat::built_in()) {
+        sample.lines.iter().map(|line| line_of(line)).filter(|line| !line.trim_ascii().is_empty()).collect();
+    let mut seen: Vec<(u32, u32, bool, LogFormat)> = Vec::new();
+    let configured = context.log_formats.iter().map(|(_, format)| (true, format.clone()));
+    for (configured, format) in
+        configured.chain(LogFormat::built_in().into_iter().map(|format| (false, format)))
+    {
         let (mut count, mut richness) = (0u32, 0u32);
         for record in lines.iter().filter_map(|line| format.read(line, None)) {
             count += 1;
             richness += fields::richness(&record);
         }
-        if count > 0 {
-            seen.push((count, richness, format));
+        if count > 0 || configured {
+            seen.push((count, richness, configured, format));
         }
     }
     // A stable sort: among equals, configured formats stay first.
-    seen.sort_by_key(|(count, richness, _)| std::cmp::Reverse((*count, *richness)));
+    seen.sort_by_key(|(count, richness, ..)| std::cmp::Reverse((*count, *richness)));
     let mut seen = seen.into_iter();
-    let (count, _, format) = seen.next()?;
+    let (count, _, _, format) = seen.next()?;
     let score = f64::from(count) / f64::from(u32::try_from(lines.len()).ok()?.max(1));
     let reads_others = |other: &LogFormat| {
         lines.iter().any(|line| format.read(line, None).is_none() && other.read(line, None).is_some())
     };
-    let others: Vec<LogFormat> = seen.map(|(_, _, format)| format).filter(reads_others).collect();
+    // What nginx.conf names may come into use behind the sample.
+    let others: Vec<LogFormat> = seen
+        .filter(|(_, _, configured, format)| *configured || reads_others(format))
+        .map(|(.., format)| format)
+        .collect();
     (score >= 0.3).then(|| Claim { format: Box::new(AccessLog { format, others }), score })
 }
 
@@ -63,11 +74,125 @@ impl Format for AccessLog {
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
-        let line = raw.text.trim_ascii_end();
+        let line = line_of(&raw.text);
         self.format
             .read(line, raw.outer)
             .or_else(|| self.others.iter().find_map(|format| format.read(line, raw.outer)))
             .map(Record::Access)
             .ok_or("not_a_request")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    const COMBINED: &str = r#"127.0.0.1 - - [23/Nov/2026:20:24:34 +0200] "HEAD /websocket HTTP/1.1" 502 0 "-" "curl/7.88.1 ws-probe""#;
+    const LABELS: &str = r#" rt=0.000 uct="-" uht="-" urt="0.000" ua="127.0.0.1:8172" us="502" rid=4841c5d19dae304154622e45c4e28915"#;
+    const JSON: &str = r#"{"time":"2026-11-23T18:36:14+00:00","msec":1795458974.261,"remote_addr":"203.0.113.44","x_forwarded_for":"203.0.113.44","host":"erp.acme.example","request_method":"GET","request_uri":"/acme/report/valuation?seconds=150&view=board","request":"GET /acme/report/valuation?seconds=150&view=board HTTP/1.1","status":504,"body_bytes_sent":160,"request_time":10.000,"upstream_addr":"127.0.0.1:8269","upstream_status":"504","upstream_connect_time":"-","upstream_response_time":"10.000","http_referer":"http://erp.acme.example/web","http_user_agent":"Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0"}"#;
+    const BARE: &str = r#"203.0.113.44 - - [23/Nov/2026:18:36:14 +0000] "GET /acme/report/valuation?seconds=150&view=board HTTP/1.1" 502 150 "http://erp.acme.example/web" "Mozilla/5.0 (X11)" "203.0.113.44" 29.261 29.261 ."#;
+
+    fn raw(text: &[u8]) -> Raw<'_> {
+        Raw { text: Cow::Borrowed(text), outer: None, program: None, orphan: false }
+    }
+
+    fn claim(lines: &[&str], context: &Context) -> Option<Claim> {
+        let lines = lines.iter().map(|line| Cow::Borrowed(line.as_bytes())).collect();
+        detect(&Sample { lines, name: "access.log" }, context)
+    }
+
+    fn context(name: &str, template: &str) -> Context {
+        let format = LogFormat::compile(name, Escape::Default, template).unwrap();
+        Context { log_formats: vec![(name.to_owned(), format)], ..Context::default() }
+    }
+
+    #[test]
+    fn built_in_formats_are_told_apart() {
+        let labelled = [COMBINED, LABELS].concat();
+        let forwarded = [COMBINED, r#" "203.0.113.17""#].concat();
+        let vhost = ["erp.example.com ", COMBINED].concat();
+        let ingress =
+            [COMBINED, " 83 0.055 [default-odoo-8069] [] 10.1.2.3:8069 157 0.052 502 9a1f"].concat();
+        for (line, name) in [
+            (COMBINED, "combined"),
+            (&labelled, "labelled"),
+            (&forwarded, "main"),
+            (BARE, "main_timed"),
+            (&vhost, "vhost"),
+            (&ingress, "upstreaminfo"),
+            (JSON, "json"),
+        ] {
+            // Damage and an empty line do not defeat detection.
+            let cut = &line[..line.len() / 2];
+            let tail = &line[line.len() / 2..];
+            let lines = [line, cut, "", tail, line, line, "\u{0}\u{0}\u{0}"];
+            let Claim { format, score } =
+                claim(&lines, &Context::default()).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(format.name(), format!("nginx-access:{name}"));
+            assert!((score - 0.5).abs() < 1e-9, "{name} {score}");
+            assert!(format.starts_record(b"anything"));
+            let mut memory = Memory::default();
+            for cut in 0..line.len() {
+                let _ = format.parse(&raw(&line.as_bytes()[..cut]), &mut memory).is_ok();
+            }
+            let crlf = [line, "\r"].concat();
+            assert!(
+                matches!(format.parse(&raw(crlf.as_bytes()), &mut memory), Ok(Record::Access(_))),
+                "{name}"
+            );
+            for garbage in [b"".as_slice(), b"\xFF\xFE", b"{", b"{\"status\":200", b"\x16\x03\x01\x02\x00"] {
+                assert_eq!(format.parse(&raw(garbage), &mut memory).err(), Some("not_a_request"));
+            }
+        }
+    }
+
+    #[test]
+    fn configured_formats_win_and_stay_at_hand() {
+        let template = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
+        let configured = claim(&[COMBINED, COMBINED], &context("ours", template)).unwrap();
+        assert_eq!(configured.format.name(), "nginx-access:ours");
+        // A format of nginx.conf that came into use behind the sample.
+        let late = claim(&[COMBINED, COMBINED], &context("late", "$msec|$status|$request_time")).unwrap();
+        assert_eq!(late.format.name(), "nginx-access:combined");
+        let line = raw(b"1795458274.641|504|60.001");
+        let Ok(Record::Access(record)) = late.format.parse(&line, &mut Memory::default()) else { panic!() };
+        assert_eq!((record.status, record.request_time_us), (504, Some(60_001_000)));
+    }
+
+    #[test]
+    fn a_reload_changes_the_format() {
+        let labelled = [COMBINED, LABELS].concat();
+        let mixed = claim(&[COMBINED, &labelled, &labelled], &Context::default()).unwrap();
+        assert_eq!(mixed.format.name(), "nginx-access:labelled");
+        assert!((mixed.score - 2.0 / 3.0).abs() < 1e-9);
+        assert!(mixed.format.parse(&raw(COMBINED.as_bytes()), &mut Memory::default()).is_ok());
+    }
+
+    #[test]
+    fn other_logs_are_left_alone() {
+        for line in [
+            "2026-11-23 18:32:56,204 22130 ERROR o15 odoo.service.server: WorkerHTTP (22412) timeout after 18s ",
+            r#"2026-11-23 18:22:23,101 31 INFO acme werkzeug: 10.20.8.15 - - [23/Nov/2026 18:22:23] "POST /web/login HTTP/1.0" 303 - 24 0.315 4.430"#,
+            r#"2026/11/23 18:31:14 [error] 22133#22133: *24 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, server: e, request: "HEAD / HTTP/1.1""#,
+            r#"{"timestamp":"2026-11-23 18:24:34.641 UTC","pid":12,"error_severity":"LOG","message":"checkpoint starting: time"}"#,
+            r#"{"log":"127.0.0.1\n","stream":"stdout","time":"2026-11-23T18:24:34.641Z"}"#,
+            "",
+        ] {
+            assert!(claim(&[line], &Context::default()).is_none(), "{line}");
+        }
+        assert!(claim(&[], &Context::default()).is_none());
+    }
+
+    #[test]
+    fn finer_time_wins() {
+        let Claim { format, .. } = claim(&[JSON], &Context::default()).unwrap();
+        let line = raw(JSON.as_bytes());
+        let Ok(Record::Access(record)) = format.parse(&line, &mut Memory::default()) else { panic!() };
+        let end = record.end.unwrap();
+        assert_eq!((end.us, end.resolution_us), (1_795_458_974_261_000, 1000));
+        assert_eq!((record.host, record.upstream_never_connected), (b"erp.acme.example".as_slice(), true));
+        assert_eq!(record.path, b"/acme/report/valuation?seconds=150&view=board");
     }
 }

@@ -74,7 +74,10 @@ impl Statements<'_> {
         let mut words: Vec<String> = Vec::new();
         let mut start = self.line;
         loop {
-            let Some(&first) = self.rest.first() else { return (words, start, End::Text) };
+            let Some(&first) = self.rest.first() else {
+                let line = if words.is_empty() { self.line } else { start };
+                return (words, line, End::Text);
+            };
             match first {
                 b'#' => self.skip_comment(),
                 _ if first.is_ascii_whitespace() => {
@@ -122,17 +125,66 @@ impl Statements<'_> {
         text(&word).into_owned()
     }
 
-    /// Skips a block of foreign code (Lua) whose opening brace is behind us.
-    fn skip_block(&mut self) {
+    /// Skips a table (`map`, `types`) whose opening brace is behind us; whether it was closed.
+    fn skip_table(&mut self) -> bool {
+        let mut open = 1u32;
+        while open > 0 {
+            match self.next().2 {
+                End::BlockOpens => open = open.saturating_add(1),
+                End::BlockCloses => open = open.saturating_sub(1),
+                End::Directive => {}
+                End::Text => return false,
+            }
+        }
+        true
+    }
+
+    /// Skips the rest of `[[ … ]]` or `[==[ … ]==]`, whose first bracket is behind us; `false` if it is none.
+    fn skip_long_bracket(&mut self) -> bool {
+        let level = self.rest.iter().take_while(|byte| **byte == b'=').count();
+        if self.rest.get(level) != Some(&b'[') {
+            return false;
+        }
+        let mut level_seen = None;
+        for _ in 0..=level {
+            self.take();
+        }
+        while let Some(byte) = self.take() {
+            match (byte, level_seen) {
+                (b']', Some(seen)) if seen == level => return true,
+                (b']', _) => level_seen = Some(0),
+                (b'=', Some(seen)) => level_seen = Some(seen + 1),
+                _ => level_seen = None,
+            }
+        }
+        true
+    }
+
+    /// Skips a block of Lua whose opening brace is behind us: braces in its strings and comments do not count.
+    /// Whether it was closed.
+    fn skip_lua(&mut self) -> bool {
         let mut open = 1u32;
         while open > 0 {
             match self.take() {
                 Some(b'{') => open = open.saturating_add(1),
                 Some(b'}') => open = open.saturating_sub(1),
+                Some(b'-') if self.rest.first() == Some(&b'-') => {
+                    self.take();
+                    let long =
+                        self.rest.first() == Some(&b'[') && self.take().is_some() && self.skip_long_bracket();
+                    if !long {
+                        self.skip_comment();
+                    }
+                }
+                Some(b'[') => {
+                    self.skip_long_bracket();
+                }
+                Some(quote @ (b'"' | b'\'')) => self.quoted(quote, &mut Vec::new()),
                 Some(_) => {}
-                None => return,
+                None => return false,
             }
         }
+        true
     }
 }
 
@@ -155,9 +207,20 @@ fn place(words: &[String]) -> Option<String> {
 }
 
 /// Reads an `nginx.conf`, also a damaged one: what cannot be read is reported in `errors`.
+///
+/// ```
+/// let configuration = stormtrace_logs::format::nginx_configuration::read(
+///     b"upstream odoo { server 127.0.0.1:8069; }\nlocation /websocket {\n  proxy_read_timeout 720s; # a day\n}\n",
+/// );
+/// let [server, timeout] = configuration.settings.as_slice() else { panic!() };
+/// assert_eq!((server.name.as_str(), server.value.as_str()), ("[upstream odoo] server", "127.0.0.1:8069"));
+/// assert_eq!((timeout.name.as_str(), timeout.line_in_record), ("[/websocket] proxy_read_timeout", 2));
+/// assert!(configuration.errors.is_empty());
+/// ```
 #[must_use]
 pub fn read(source: &[u8]) -> NginxConfiguration {
     let mut configuration = NginxConfiguration::default();
+    let source = source.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(source);
     let mut statements = Statements { rest: source, line: 0 };
     // Places of the open blocks; an inner block without a place keeps the outer one's.
     let mut places: Vec<Option<String>> = Vec::new();
@@ -180,8 +243,16 @@ pub fn read(source: &[u8]) -> NginxConfiguration {
                 configuration.settings.push(Setting { program: "nginx", name, value, line_in_record: line });
             }
             End::BlockOpens => match words.first().map(String::as_str) {
-                Some(name) if name.ends_with("_by_lua_block") => statements.skip_block(),
-                Some("map" | "types" | "geo" | "split_clients" | "charset_map") => statements.skip_block(),
+                Some(name) if name.ends_with("_by_lua_block") => {
+                    if !statements.skip_lua() {
+                        configuration.errors.push((line, "block without a closing brace".to_owned()));
+                    }
+                }
+                Some("map" | "types" | "geo" | "split_clients" | "charset_map") => {
+                    if !statements.skip_table() {
+                        configuration.errors.push((line, "block without a closing brace".to_owned()));
+                    }
+                }
                 _ if places.len() >= 64 => {
                     configuration.errors.push((line, "blocks nested too deep".to_owned()));
                     return configuration;
@@ -230,14 +301,17 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
             || block(b"upstream")
             || opens(b"proxy_pass")
             || opens(b"log_format");
-        ended |= line.ends_with(b";");
+        let commented = memchr::memmem::find(line, b"; #").is_some();
+        ended |= commented || line.ends_with(b";");
         let word = line.first().is_some_and(|byte| byte.is_ascii_lowercase());
         understood += u32::from(match line.last() {
-            Some(b';' | b'{') => word || line.first().is_some_and(|byte| matches!(byte, b'\'' | b'"' | b'$' | b'~' | b'@')),
+            Some(b';' | b'{') => {
+                word || line.first().is_some_and(|byte| matches!(byte, b'\'' | b'"' | b'$' | b'~' | b'@'))
+            }
             Some(b'}') => word || line.starts_with(b"}"),
             // A `log_format` whose strings stand on lines of their own.
             Some(b'\'' | b'"') => word || line.starts_with(b"'") || line.starts_with(b"\""),
-            _ => memchr::memmem::find(line, b"; #").is_some() || line.starts_with(b"log_format "),
+            _ => commented || line.starts_with(b"log_format "),
         });
     }
     let score = f64::from(understood) / f64::from(total.max(1));
@@ -263,5 +337,204 @@ impl Format for Configuration {
             return Err("no_directive");
         }
         Ok(Record::Settings(settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    /// From the train bundles.
+    const REAL: &str = r#"user www-data;
+worker_processes 2;
+error_log /var/log/nginx/error.log notice;
+events { worker_connections 1024; }
+http {
+    default_type application/octet-stream;
+    log_format main '$remote_addr - $remote_user [$time_local] "$request" '
+                    '$status $body_bytes_sent "$http_referer" '
+                    '"$http_user_agent" "$http_x_forwarded_for" '
+                    '$request_time $upstream_response_time $pipe';
+    access_log /var/log/nginx/access.log main;
+    upstream odoo { server 127.0.0.1:8069; }
+    upstream odoochat { server 127.0.0.1:8072; }
+    map $http_upgrade $connection_upgrade { default upgrade; '' close; }
+    server {
+        listen 80;
+        server_name erp.example.com;
+        proxy_connect_timeout 60s;
+        proxy_read_timeout 120s;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        location /websocket {
+            proxy_pass http://odoochat;
+            proxy_read_timeout 60s;
+        }
+        location / {
+            proxy_pass http://odoo;
+        }
+    }
+}
+"#;
+
+    fn found(configuration: &NginxConfiguration) -> Vec<(&str, &str, u32)> {
+        let list = configuration.settings.iter();
+        list.map(|setting| (setting.name.as_str(), setting.value.as_str(), setting.line_in_record + 1))
+            .collect()
+    }
+
+    fn sample(text: &str) -> Option<Claim> {
+        let lines = text.lines().map(|line| Cow::Borrowed(line.as_bytes())).collect();
+        detect(&Sample { lines, name: "a" }, &Context::default())
+    }
+
+    #[test]
+    fn real_file() {
+        let configuration = read(REAL.as_bytes());
+        let settings = found(&configuration);
+        for expected in [
+            ("user", "www-data", 1),
+            ("worker_connections", "1024", 4),
+            ("access_log", "/var/log/nginx/access.log main", 11),
+            ("[upstream odoo] server", "127.0.0.1:8069", 12),
+            ("[upstream odoochat] server", "127.0.0.1:8072", 13),
+            ("proxy_connect_timeout", "60s", 18),
+            ("proxy_read_timeout", "120s", 19),
+            ("[/websocket] proxy_pass", "http://odoochat", 22),
+            ("[/websocket] proxy_read_timeout", "60s", 23),
+            ("[/] proxy_pass", "http://odoo", 26),
+        ] {
+            assert!(settings.contains(&expected), "{expected:?} in {settings:?}");
+        }
+        assert!(!settings.iter().any(|(name, ..)| *name == "default" || name.is_empty()));
+        assert_eq!(configuration.errors, []);
+        let [(name, format)] = configuration.log_formats.as_slice() else { panic!() };
+        assert_eq!(name, "main");
+        let line = br#"203.0.113.44 - - [23/Nov/2026:18:36:14 +0000] "GET / HTTP/1.1" 502 150 "-" "x" "-" 29.261 29.261 ."#;
+        assert_eq!(format.read(line, None).unwrap().request_time_us, Some(29_261_000));
+
+        let Claim { format, score } = sample(REAL).unwrap();
+        assert_eq!((format.name().as_str(), format.starts_record(b"http {")), ("nginx.conf", false));
+        assert!(score > 0.9);
+        for cut in 0..REAL.len() {
+            let raw = Raw {
+                text: Cow::Borrowed(&REAL.as_bytes()[..cut]),
+                outer: None,
+                program: None,
+                orphan: false,
+            };
+            let _ = format.parse(&raw, &mut Memory::default());
+        }
+        // Half a file still says what it says, and that it is half.
+        let half = read(&REAL.as_bytes()[..REAL.find("proxy_set_header").unwrap()]);
+        assert!(found(&half).contains(&("proxy_read_timeout", "120s", 19)));
+        assert_eq!(half.errors, [(19, "unexpected end of file".to_owned())]);
+    }
+
+    #[test]
+    fn places() {
+        let text = "server {\n location = /a { x 1; }\n location ^~ /b/ { x 2; }\n location ~* \\.(js|css)$ { x 3; }\n \
+            location @c { if ($arg_a = \"}\") { x 4; } x 5; }\n location ~ \"^/d{2}\" { x 6; }\n x 7;\n}\n";
+        let expected = [
+            ("[/a] x", "1", 2),
+            ("[/b/] x", "2", 3),
+            ("[~* \\.(js|css)$] x", "3", 4),
+            ("[@c] x", "4", 5),
+            ("[@c] x", "5", 5),
+            ("[~ ^/d{2}] x", "6", 6),
+            ("x", "7", 7),
+        ];
+        assert_eq!(found(&read(text.as_bytes())), expected);
+    }
+
+    #[test]
+    fn words() {
+        let text = concat!(
+            "\u{FEFF}a 1; # x 2; {\n",
+            "# b 1; }\n",
+            "c 'one; two' \"th\\\"ree\\n\" ${host}x$uri a#b '';\r\n",
+            "d\n  1\n  # between; {\n  2;\n",
+            "e http://[::1]:80/\\.x\\\\y;;\n",
+            "include snippets/*.conf;\n",
+        );
+        let expected = [
+            ("a", "1", 1),
+            ("c", "one; two th\"ree\n ${host}x$uri a#b ", 3),
+            ("d", "1 2", 4),
+            ("e", "http://[::1]:80/\\.x\\y", 8),
+            ("include", "snippets/*.conf", 9),
+        ];
+        assert_eq!(found(&read(text.as_bytes())), expected);
+    }
+
+    #[test]
+    fn tables_and_lua_do_not_confuse() {
+        let text = r##"http {
+  map $http_user_agent $bot { # } "
+    default 0; "~*{" 1; '~}' 1;
+  }
+  types { text/html html; }
+  server {
+    access_by_lua_block {
+      local a = { "}", '\'}', [[ } ]], [==[ } ]] } ]==] } -- } don't
+      --[[ } ' ]] --[=[ } ]] } ]=]
+      if a[b[1]] then ngx.say("{") end
+    }
+    set_by_lua_block $x { return "}" }
+    proxy_read_timeout 720s;
+  }
+}
+"##;
+        let configuration = read(text.as_bytes());
+        assert_eq!(found(&configuration), [("proxy_read_timeout", "720s", 13)]);
+        assert_eq!(configuration.errors, []);
+        let cut = read(b"map $a $b {\n a 1;\n");
+        assert_eq!(cut.errors, [(0, "block without a closing brace".to_owned())]);
+        assert_eq!(read(b"x_by_lua_block { [[").errors.len(), 1);
+    }
+
+    #[test]
+    fn damage_is_reported() {
+        for (text, count) in [
+            ("proxy_pass http://odoo", 1),
+            ("location / { proxy_pass http://odoo }", 1),
+            ("}\n}\na 1;", 2),
+            ("a 'b;\n c 2;\n", 1),
+            ("log_format x '$host';", 1),
+            ("log_format x '$status $host$args';", 1),
+            ("log_format;", 1),
+        ] {
+            assert_eq!(read(text.as_bytes()).errors.len(), count, "{text}");
+        }
+        let error = read(b"a 1;\nlog_format x '$status $host$args';").errors;
+        assert_eq!(
+            error,
+            [(1, "log_format: nothing tells two variables apart: the second begins at byte 13".to_owned())]
+        );
+        // Too deep, and too much of anything: no stack, no quadratic time.
+        for unit in ["{", "a {", "}", "a", "'", "\\", "x_by_lua_block {", "[[", "a}", "${", "map {", ";"] {
+            let _ = read(unit.repeat(100_000).as_bytes());
+            let _ = read(["a_by_lua_block {", &unit.repeat(100_000)].concat().as_bytes());
+        }
+        let garbage: Vec<u8> = (0..=255).cycle().take(4096).collect();
+        let _ = read(&garbage);
+    }
+
+    #[test]
+    fn other_files_are_left_alone() {
+        for text in [
+            "",
+            "# only a comment\n",
+            "[options]\nworkers = 4\nlimit_time_real = 120\n",
+            "max_connections = 100\t\t# (change requires restart)\nshared_buffers = 128MB\n",
+            "2026/11/23 18:31:14 [error] 1#1: *24 connect() failed (111: Connection refused) while connecting to upstream\n",
+            "services:\n  nginx:\n    image: nginx\n",
+        ] {
+            assert!(sample(text).is_none(), "{text}");
+        }
+        // A snippet without `http`.
+        assert!(sample("upstream odoo {\n  server 127.0.0.1:8069;\n}\n").is_some());
+        assert!(sample("location /websocket {\n\tproxy_pass http://odoochat; # bus\n}\n").is_some());
     }
 }

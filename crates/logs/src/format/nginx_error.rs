@@ -79,6 +79,9 @@ fn upstream_failure(message: &[u8], with_upstream: bool) -> Option<UpstreamFailu
             UpstreamFailure::ConnectTimeout
         } else if has(b"(104: ") {
             UpstreamFailure::Reset
+        } else if has(b"(99: ") {
+            // nginx ran out of local ports; the upstream was not asked.
+            return None;
         } else {
             UpstreamFailure::Refused
         });
@@ -128,7 +131,9 @@ fn read(text: &[u8]) -> Result<NginxErrorRecord<'_>, &'static str> {
     let (process, thread) = split_once(process, b"#").ok_or("bad_header")?;
     digits(process).and(digits(thread)).ok_or("bad_header")?;
     let (connection, body) = match body.strip_prefix(b"*").and_then(|body| split_once(body, b" ")) {
-        Some((number, rest)) if digits(number).is_some() => (digits(number).and_then(|n| u64::try_from(n).ok()), rest),
+        Some((number, rest)) if digits(number).is_some() => {
+            (digits(number).and_then(|n| u64::try_from(n).ok()), rest)
+        }
         _ => (None, body),
     };
     let (message, mut tail) = split_once(body, b", client: ").unwrap_or((body, b""));
@@ -180,5 +185,214 @@ impl Format for ErrorLog {
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         read(&raw.text).map(Record::NginxError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use UpstreamFailure as U;
+
+    const REFUSED: &str = r#"2026/11/23 20:24:34 [error] 12128#12128: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, server: erp.example.com, request: "HEAD /websocket HTTP/1.1", upstream: "http://127.0.0.1:8172/websocket", host: "127.0.0.1:8180""#;
+    const TIMEOUT: &str = r#"2026/11/23 18:35:17 [error] 22133#22133: *1259 upstream timed out (110: Connection timed out) while reading response header from upstream, client: 10.20.5.12, server: erp.acme.example, request: "POST /web/dataset/call_kw/acme.movement/stock_valuation HTTP/1.1", upstream: "http://127.0.0.1:8269/web/dataset/call_kw/acme.movement/stock_valuation", host: "erp.acme.example", referrer: "http://erp.acme.example/web""#;
+    const RELOAD: &str =
+        "2026/09/30 15:02:00 [notice] 6661#6661: signal 1 (SIGHUP) received from 9661, reconfiguring";
+
+    fn record(text: &str) -> NginxErrorRecord<'_> {
+        read(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    #[test]
+    fn real_lines() {
+        let refused = record(REFUSED);
+        assert_eq!((refused.stamp.us, refused.stamp.zone), (1_795_465_474_000_000, Zone::Local));
+        assert_eq!(
+            (refused.level, refused.connection, refused.client),
+            (b"error".as_slice(), Some(1), b"127.0.0.1".as_slice())
+        );
+        assert_eq!(
+            refused.message,
+            b"connect() failed (111: Connection refused) while connecting to upstream"
+        );
+        assert_eq!((refused.method, refused.path), (b"HEAD".as_slice(), b"/websocket".as_slice()));
+        assert_eq!(
+            (refused.upstream, refused.upstream_failure),
+            (b"http://127.0.0.1:8172/websocket".as_slice(), Some(U::Refused))
+        );
+        let timeout = record(TIMEOUT);
+        assert_eq!(timeout.path, b"/web/dataset/call_kw/acme.movement/stock_valuation");
+        assert_eq!(
+            timeout.upstream,
+            b"http://127.0.0.1:8269/web/dataset/call_kw/acme.movement/stock_valuation"
+        );
+        let reload = record(RELOAD);
+        assert_eq!(
+            (reload.connection, reload.client, reload.lifecycle),
+            (None, b"".as_slice(), Some(NginxLifecycle::Reload))
+        );
+        let buffered = record(
+            r#"2026/01/15 09:27:16 [warn] 17594#17594: *29 a client request body is buffered to a temporary file /var/lib/nginx/body/0000000115, client: 198.51.100.23, server: erp.example.com, request: "POST /web HTTP/1.1", host: "erp.example.com", referrer: "http://erp.example.com/web""#,
+        );
+        assert_eq!(
+            (buffered.upstream_failure, buffered.upstream, buffered.path),
+            (None, b"".as_slice(), b"/web".as_slice())
+        );
+    }
+
+    #[test]
+    fn messages() {
+        for (message, failure) in [
+            (
+                "upstream timed out (110: Connection timed out) while connecting to upstream",
+                Some(U::ConnectTimeout),
+            ),
+            (
+                "upstream timed out (110: Connection timed out) while SSL handshaking to upstream",
+                Some(U::ConnectTimeout),
+            ),
+            (
+                "upstream timed out (110: Connection timed out) while reading response header from upstream",
+                Some(U::ReadTimeout),
+            ),
+            ("upstream timed out (110: Connection timed out) while reading upstream", Some(U::BodyTimeout)),
+            (
+                "upstream timed out (110: Connection timed out) while sending request to upstream",
+                Some(U::SendTimeout),
+            ),
+            (
+                "upstream timed out (110: Connection timed out) while proxying upgraded connection",
+                Some(U::UpgradedTimeout),
+            ),
+            (
+                "upstream prematurely closed connection while reading response header from upstream",
+                Some(U::PrematureClose),
+            ),
+            ("upstream prematurely closed connection while reading upstream", Some(U::PrematureCloseBody)),
+            ("connect() failed (111: Connection refused) while connecting to upstream", Some(U::Refused)),
+            (
+                "connect() failed (113: No route to host) while connecting to upstream",
+                Some(U::ConnectTimeout),
+            ),
+            ("connect() failed (99: Cannot assign requested address) while connecting to upstream", None),
+            (
+                "connect() to unix:/run/o failed (11: Resource temporarily unavailable) while connecting to upstream",
+                Some(U::ConnectTimeout),
+            ),
+            (
+                "connect() to unix:/run/o failed (2: No such file or directory) while connecting to upstream",
+                Some(U::Refused),
+            ),
+            (
+                "recv() failed (104: Connection reset by peer) while reading response header from upstream",
+                Some(U::Reset),
+            ),
+            (
+                "recv() failed (104: Connection reset by peer) while proxying upgraded connection",
+                Some(U::Reset),
+            ),
+            ("recv() failed (104: Connection reset by peer) while sending to client", None),
+            ("no live upstreams while connecting to upstream", Some(U::NoLiveUpstreams)),
+            ("upstream server temporarily disabled while connecting to upstream", Some(U::Disabled)),
+            (
+                "epoll_wait() reported that client prematurely closed connection, so upstream connection is closed too while sending request to upstream",
+                Some(U::ClientClosed),
+            ),
+            (
+                "an upstream response is buffered to a temporary file /var/lib/nginx/proxy/1 while reading upstream",
+                None,
+            ),
+            ("client intended to send too large body: 73400320 bytes", None),
+        ] {
+            let line = format!(
+                r#"2026/11/23 20:24:34 [error] 1#1: *7 {message}, client: ::1, server: , request: "GET / HTTP/1.1", upstream: "http://odoo/", host: "h""#
+            );
+            assert_eq!(record(&line).upstream_failure, failure, "{message}");
+        }
+        for (message, lifecycle) in [
+            ("signal 15 (SIGTERM) received from 1, exiting", Some(NginxLifecycle::Stop)),
+            ("signal 3 (SIGQUIT) received, shutting down", Some(NginxLifecycle::Stop)),
+            ("signal 17 (SIGCHLD) received from 12", None),
+            ("gracefully shutting down", None),
+            ("exiting", None),
+            ("reconfiguring", Some(NginxLifecycle::Reload)),
+            ("start worker processes", Some(NginxLifecycle::Start)),
+            ("worker process 12 exited on signal 9", Some(NginxLifecycle::WorkerCrash)),
+            ("worker process 12 exited with code 0", None),
+            ("1024 worker_connections are not enough", Some(NginxLifecycle::ConnectionsExhausted)),
+        ] {
+            let line = format!("2026/11/23 20:24:34 [notice] 1#1: {message}");
+            assert_eq!(record(&line).lifecycle, lifecycle, "{message}");
+        }
+    }
+
+    #[test]
+    fn values_of_the_clients_choice() {
+        let line =
+            |tail: &str| format!("2026/11/23 20:24:34 [info] 1#1: *7 x, client: 1.2.3.4, server: {tail}");
+        // Quotes and look-alikes in the request; the server's name missing, even last on the line.
+        let text = line(
+            r#", request: "GET /a", host: "b HTTP/1.1", upstream: "http://u/", host: "h", referrer: "r""#,
+        );
+        let tricky = record(&text);
+        assert_eq!((tricky.path, tricky.upstream), (b"/a\", host: \"b".as_slice(), b"http://u/".as_slice()));
+        let text = line("");
+        assert_eq!(record(&text).client, b"1.2.3.4");
+        let text = line(", request: \"\u{16}\u{3}\u{1}\u{2}\", host: \"h\"");
+        assert_eq!((record(&text).method, record(&text).path), (b"".as_slice(), b"".as_slice()));
+        let text =
+            line(r#"s, request: "GET /a HTTP/1.1", subrequest: "/b", upstream: "http://u/b", host: "h""#);
+        assert_eq!(
+            (record(&text).path, record(&text).upstream),
+            (b"/a".as_slice(), b"http://u/b".as_slice())
+        );
+        // nginx cuts messages at 2048 bytes.
+        let text = line(r#"s, request: "GET /a HTTP/1.1", host: "h", referrer: "http://erp.ex"#);
+        assert_eq!(record(&text).path, b"/a");
+    }
+
+    #[test]
+    fn broken_lines() {
+        for (line, reason) in [
+            ("", "not_a_record"),
+            ("\u{0}\u{0}", "not_a_record"),
+            ("11/23 20:24:34 [error] 1#1: *7 x", "not_a_record"),
+            ("2026/13/23 20:24:34 [error] 1#1: *7 x", "bad_time"),
+            ("2026/11/23 20:24:34 [error] 1-1: *7 x", "bad_header"),
+            ("2026/11/23 20:24:34 [error", "bad_header"),
+            ("2026/11/23 20:24:34 [ERROR] 1#1: x", "bad_header"),
+            ("2026/11/23 20:24:34 [error] 1#: x", "bad_header"),
+        ] {
+            assert_eq!(read(line.as_bytes()).err(), Some(reason), "{line}");
+        }
+        for line in [REFUSED, TIMEOUT, RELOAD] {
+            for cut in 0..line.len() {
+                let text = &line.as_bytes()[..cut];
+                let raw = Raw { text: Cow::Borrowed(text), outer: None, program: None, orphan: false };
+                assert_eq!(ErrorLog.parse(&raw, &mut Memory::default()).is_ok(), read(text).is_ok());
+                assert_eq!(ErrorLog.starts_record(text), cut >= 21);
+            }
+        }
+    }
+
+    #[test]
+    fn detection() {
+        let sample = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| Cow::Owned(line.as_bytes().to_vec())).collect();
+            detect(&Sample { lines, name: "x" }, &Context::default()).map(|claim| claim.score)
+        };
+        assert_eq!(sample(&[TIMEOUT, "", REFUSED, &REFUSED[40..], RELOAD]), Some(0.75));
+        assert_eq!(sample(&[]), None);
+        assert_eq!(
+            sample(&[
+                "2026-11-23 18:32:56,204 22130 ERROR o15 odoo.service.server: WorkerHTTP (22412) timeout after 18s "
+            ]),
+            None
+        );
+        assert_eq!(
+            sample(&["2026/11/23 20:24:34 GET / 200", "2026/11/23 20:24:34 main.go:7: [error] x"]),
+            None
+        );
     }
 }

@@ -3,7 +3,9 @@
 use memchr::memchr;
 
 use crate::record::AccessRecord;
-use crate::timestamp::{SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, month_number, offset_s};
+use crate::timestamp::{
+    SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, month_number, offset_s,
+};
 
 /// A variable of nginx that means something to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +50,17 @@ pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
     digits(whole)?.checked_mul(SECOND_US)?.checked_add(fraction)
 }
 
+/// Seconds since 1970 with an optional fraction: microseconds and the resolution.
+fn epoch(text: &[u8]) -> Option<(i64, i64)> {
+    let resolution = if memchr(b'.', text).is_some() { 1000 } else { SECOND_US };
+    Some((seconds_us(text)?, resolution))
+}
+
 /// Sum of a list of times; `None` when every element is `-`.
 fn sum_us(value: &[u8]) -> Option<i64> {
-    elements(value).filter_map(seconds_us).fold(None, |sum: Option<i64>, us| Some(sum.unwrap_or(0).saturating_add(us)))
+    elements(value)
+        .filter_map(seconds_us)
+        .fold(None, |sum: Option<i64>, us| Some(sum.unwrap_or(0).saturating_add(us)))
 }
 
 /// An unsigned number.
@@ -73,8 +83,15 @@ fn time_local(text: &[u8]) -> Option<Stamp> {
     if !shape {
         return None;
     }
-    let day = civil_us(digits(text.get(7..11)?)?, month_number(text.get(3..6)?)?, digits(text.get(..2)?)?, 0, 0, 0)?;
-    let (offset, _) = offset_s(text.get(21..)?)?;
+    let day = civil_us(
+        digits(text.get(7..11)?)?,
+        month_number(text.get(3..6)?)?,
+        digits(text.get(..2)?)?,
+        0,
+        0,
+        0,
+    )?;
+    let (offset, _) = offset_s(text.get(21..)?).filter(|(_, used)| *used == 5)?;
     let us = day + (clock_s(text.get(12..20)?)? - i64::from(offset)) * SECOND_US;
     Some(Stamp { us, zone: Zone::Offset(offset), resolution_us: SECOND_US })
 }
@@ -101,7 +118,8 @@ pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     record: AccessRecord<'a>,
-    msec: Option<i64>,
+    /// Microseconds, and the resolution they were written in.
+    msec: Option<(i64, i64)>,
     iso: Option<Stamp>,
     local: Option<Stamp>,
     has_status: bool,
@@ -116,14 +134,14 @@ impl<'a> Fields<'a> {
         match variable {
             Variable::Ignored => {}
             Variable::TimeLocal => self.local = Some(time_local(value)?),
-            Variable::TimeIso => self.iso = Some(iso(value)?.0),
-            Variable::Msec => self.msec = Some(seconds_us(value)?),
+            Variable::TimeIso => self.iso = Some(iso(value).filter(|(_, used)| *used == value.len())?.0),
+            Variable::Msec => self.msec = Some(epoch(value)?),
             Variable::AnyTime => {
                 // `1795457993` and `1795457993193` are seen too.
                 if let Some(milliseconds) = (value.len() == 13).then(|| digits(value)).flatten() {
-                    self.msec = milliseconds.checked_mul(1000);
-                } else if let Some(us) = seconds_us(value).filter(|us| *us > 100_000_000 * SECOND_US) {
-                    self.msec = Some(us);
+                    self.msec = milliseconds.checked_mul(1000).map(|us| (us, 1000));
+                } else if let Some(moment) = epoch(value).filter(|(us, _)| *us > 100_000_000 * SECOND_US) {
+                    self.msec = Some(moment);
                 } else if let Some((stamp, _)) = iso(value) {
                     self.iso = Some(stamp);
                 } else {
@@ -141,8 +159,9 @@ impl<'a> Fields<'a> {
                 self.has_request = true;
                 if value.first() == Some(&b'/') {
                     record.path = value;
-                } else {
-                    (record.method, record.path) = split_request(value);
+                } else if let (method @ [_, ..], path) = split_request(value) {
+                    // Garbage here does not wipe out what `$request_method` and `$request_uri` said.
+                    (record.method, record.path) = (method, path);
                 }
             }
             Variable::Method => {
@@ -189,15 +208,17 @@ impl<'a> Fields<'a> {
     pub(super) fn finish(mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
         let named = self.iso.or(self.local);
         self.record.end = match self.msec {
-            Some(us) => {
+            Some((us, resolution_us)) => {
                 let zone = match named.map(|stamp| stamp.zone) {
                     Some(zone @ Zone::Offset(_)) => zone,
                     _ => Zone::Utc,
                 };
-                Some(Stamp { us, zone, resolution_us: 1000 })
+                Some(Stamp { us, zone, resolution_us })
             }
             None => named.or(outer),
         };
+        // A request that needed no upstream prints `-` too, but nothing failed to connect.
+        self.record.upstream_never_connected &= self.record.upstream_addr != b"-";
         self.has_status.then_some(self.record)
     }
 }
@@ -222,4 +243,82 @@ pub(super) fn richness(record: &AccessRecord<'_>) -> u32 {
         record.connection.is_some(),
     ];
     present.into_iter().map(u32::from).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(seconds_us(b"0.000"), Some(0));
+        assert_eq!(seconds_us(b"3600.004"), Some(3_600_004_000));
+        assert_eq!(seconds_us(b"1795457993"), Some(1_795_457_993_000_000));
+        for broken in ["", "-", ".", "1.", ".5", "1.5s", "1,5", "-1", "999999999999.0", "\u{662}"] {
+            assert_eq!(seconds_us(broken.as_bytes()), None, "{broken}");
+        }
+        assert_eq!(sum_us(b"0.001, 2.5 : 0.1"), Some(2_601_000));
+        assert_eq!(sum_us(b"-, -"), None);
+        assert_eq!(sum_us(b"-, 0.25"), Some(250_000));
+        assert_eq!(sum_us(b"99999999999 ".repeat(100).as_slice()), Some(i64::MAX));
+        assert_eq!(
+            (status(b"504"), status(b"50"), status(b"5O4"), status(b"5040")),
+            (Some(504), None, None, None)
+        );
+    }
+
+    #[test]
+    fn times() {
+        let text = b"23/Nov/2026:20:24:34 +0200";
+        let stamp = time_local(text).unwrap();
+        assert_eq!((stamp.us, stamp.zone), (1_795_458_274_000_000, Zone::Offset(7200)));
+        for cut in 0..text.len() {
+            assert_eq!(time_local(&text[..cut]), None);
+        }
+        let any = |value| {
+            let mut fields = Fields::default();
+            fields.assign(Variable::AnyTime, value)?;
+            fields.assign(Variable::Status, b"200")?;
+            fields.finish(None)?.end.map(|end| (end.us, end.resolution_us))
+        };
+        assert_eq!(any(b"1795458274641"), Some((1_795_458_274_641_000, 1000)));
+        assert_eq!(any(b"1795458274.641"), Some((1_795_458_274_641_000, 1000)));
+        assert_eq!(any(b"1795458274"), Some((1_795_458_274_000_000, SECOND_US)));
+        assert_eq!(any(b"2026-11-23T20:24:34+02:00"), Some((1_795_458_274_000_000, SECOND_US)));
+        assert_eq!(any(text), Some((1_795_458_274_000_000, SECOND_US)));
+        assert_eq!(any(b"yesterday"), None);
+    }
+
+    #[test]
+    fn requests() {
+        for (request, method, path) in [
+            ("GET /web HTTP/1.1", "GET", "/web"),
+            ("GET /a HTTP/1.1 b HTTP/1.0", "GET", "/a HTTP/1.1 b"),
+            ("GET /web", "GET", "/web"),
+            ("M-SEARCH * HTTP/1.1", "M-SEARCH", "*"),
+            ("GET  HTTP/1.1", "", ""),
+            ("GET ", "", ""),
+            ("get /web HTTP/1.1", "", ""),
+            ("", "", ""),
+            ("-", "", ""),
+            ("\u{16}\u{3}\u{1}\u{2} HTTP/1.1", "", ""),
+        ] {
+            assert_eq!(
+                split_request(request.as_bytes()),
+                (method.as_bytes(), path.as_bytes()),
+                "{request:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn garbage_does_not_wipe_out_the_request() {
+        let mut fields = Fields::default();
+        fields.assign(Variable::Method, b"GET").unwrap();
+        fields.assign(Variable::RequestUri, b"/web").unwrap();
+        fields.assign(Variable::Request, b"-").unwrap();
+        fields.assign(Variable::Status, b"200").unwrap();
+        let record = fields.finish(None).unwrap();
+        assert_eq!((record.method, record.path), (b"GET".as_slice(), b"/web".as_slice()));
+    }
 }

@@ -38,7 +38,8 @@ impl<'a> Members<'a> {
             }
             let after = self.rest.get(at + 1..)?;
             let next = after.iter().take(8).find(|byte| !byte.is_ascii_whitespace());
-            let closes = if key { next == Some(&b':') } else { matches!(next, None | Some(b',' | b'}' | b']')) };
+            let closes =
+                if key { next == Some(&b':') } else { matches!(next, None | Some(b',' | b'}' | b']')) };
             if closes {
                 let value = self.rest.get(..at)?;
                 self.rest = after;
@@ -57,7 +58,8 @@ impl<'a> Members<'a> {
         loop {
             let at = from + memchr2(b',', b'}', self.rest.get(from..)?)?;
             let ends = self.rest.get(at) == Some(&b'}')
-                || self.rest.get(at + 1..)?.iter().take(8).find(|byte| !byte.is_ascii_whitespace()) == Some(&b'"');
+                || self.rest.get(at + 1..)?.iter().take(8).find(|byte| !byte.is_ascii_whitespace())
+                    == Some(&b'"');
             // `${name}` in a template is no closing brace.
             let opened = self.rest.get(from..at).is_some_and(|part| memchr(b'{', part).is_some());
             if ends && !(opened && self.rest.get(at) == Some(&b'}')) {
@@ -115,5 +117,64 @@ impl<'a> Iterator for Members<'a> {
             self.broken = true;
         }
         member
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(text: &str) -> Option<Vec<(String, String)>> {
+        let owned = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut members = Members::new(text.as_bytes());
+        let list = members.by_ref().map(|(key, value)| (owned(key), owned(value))).collect();
+        (!members.broken).then_some(list)
+    }
+
+    fn pairs(list: &[(&str, &str)]) -> Option<Vec<(String, String)>> {
+        Some(list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn forgiving() {
+        for (text, expected) in [
+            (r#"{"status":502,"urt":"0.000"}"#, pairs(&[("status", "502"), ("urt", "0.000")])),
+            // escape=json with unquoted upstream variables.
+            (
+                r#"{"urt":,"uct":0.000, 0.052,"s":200}"#,
+                pairs(&[("urt", ""), ("uct", "0.000, 0.052"), ("s", "200")]),
+            ),
+            (r#"{"urt":0.000 : 0.052 }"#, pairs(&[("urt", "0.000 : 0.052")])),
+            // escape=default inside JSON.
+            (
+                r#"{"ua":"say \x22hi\x22 \x5C","s":200}"#,
+                pairs(&[("ua", r"say \x22hi\x22 \x5C"), ("s", "200")]),
+            ),
+            (r#"{"ua":"a \"b\", \\","s":200}"#, pairs(&[("ua", r#"a \"b\", \\"#), ("s", "200")])),
+            // escape=none: raw quotes.
+            (r#"{"ua":"say "hi" now","s":200}"#, pairs(&[("ua", r#"say "hi" now"#), ("s", "200")])),
+            (r#" { "a" : "b" , "c" : 1 } "#, pairs(&[("a", "b"), ("c", "1")])),
+            (r#"{"http":{"status":200,"x":{}},"a":null}"#, pairs(&[("status", "200"), ("a", "null")])),
+            (r#"{"t":${msec},"s":$status}"#, pairs(&[("t", "${msec}"), ("s", "$status")])),
+            ("{}", pairs(&[])),
+            ("", None),
+            ("[]", None),
+            (r#"{"a":"b"} {"a":"b"}"#, None),
+            (r#"{"a":["b","c"]}"#, None),
+            (r#"{"a"="b"}"#, None),
+        ] {
+            assert_eq!(members(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cut_object_is_broken() {
+        let text = r#"{"time":"2026-11-23T20:24:34+02:00","status":502,"ua":"\"a\"","n":{"b":1},"id":"48"}"#;
+        for cut in 0..text.len() {
+            assert_eq!(members(&text[..cut]), None, "{}", &text[..cut]);
+        }
+        assert!(members(text).is_some());
+        let mut latin = Members::new(b"{\"ua\":\"caf\xE9\"}");
+        assert_eq!(latin.next(), Some((b"ua".as_slice(), b"caf\xE9".as_slice())));
     }
 }

@@ -3,7 +3,7 @@
 //! A format is compiled to literals and variables in turn. Each variable has the narrowest class of values it can
 //! print (formats.md 2.3), so a line is read from left to right without going back.
 
-use memchr::{memchr, memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::fields::{Fields, Variable};
 use super::json::Members;
@@ -33,8 +33,8 @@ pub enum LogFormatError {
         /// Where the `$` is.
         offset: usize,
     },
-    /// Two variables with nothing between them, the first of which may print anything.
-    #[error("nothing tells two variables apart at byte {offset}")]
+    /// Two variables with nothing between them that the first could not print as well.
+    #[error("nothing tells two variables apart: the second begins at byte {offset}")]
     Ambiguous {
         /// Where the second variable begins.
         offset: usize,
@@ -77,6 +77,28 @@ impl Class {
         matches!(self, Class::Token | Class::Text)
     }
 
+    /// Several values, joined by `, ` and ` : `.
+    fn is_list(self) -> bool {
+        matches!(self, Class::SecondsList | Class::StatusList | Class::NumberList | Class::AddressList)
+    }
+
+    /// Whether a value of this class can be told from the value of `next` that follows it with nothing between.
+    fn splits_from(self, next: Class, next_variable: Variable) -> bool {
+        // `$host$request_uri`: the second begins with a slash.
+        let slash = matches!(next_variable, Variable::RequestUri | Variable::Uri);
+        match self {
+            Class::TimeLocal | Class::TimeIso | Class::Pipe => true,
+            Class::Token => slash,
+            Class::AddressList | Class::Text => false,
+            Class::Status
+            | Class::Number
+            | Class::Seconds
+            | Class::SecondsList
+            | Class::StatusList
+            | Class::NumberList => slash || next == Class::Pipe,
+        }
+    }
+
     /// Whether `input` can begin with a value of this class. Looks at a bounded number of bytes.
     fn begins(self, input: &[u8]) -> bool {
         let first = input.first();
@@ -86,7 +108,9 @@ impl Class {
                 input.get(..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
                     && !input.get(3).is_some_and(u8::is_ascii_digit)
             }
-            Class::TimeLocal => input.get(2) == Some(&b'/') && input.get(6) == Some(&b'/') && input.get(11) == Some(&b':'),
+            Class::TimeLocal => {
+                input.get(2) == Some(&b'/') && input.get(6) == Some(&b'/') && input.get(11) == Some(&b':')
+            }
             Class::TimeIso => input.get(4) == Some(&b'-') && input.get(10) == Some(&b'T'),
             Class::Pipe => matches!(first, Some(b'p' | b'.')),
             Class::AddressList => first.is_some_and(|byte| !matches!(byte, b' ' | b'"')),
@@ -100,11 +124,12 @@ impl Class {
             return None;
         }
         match self {
-            Class::Status => Some(3),
-            Class::TimeLocal => Some(26),
-            Class::TimeIso => Some(input.iter().take(40).take_while(|byte| !matches!(byte, b' ' | b'"' | b']' | b',')).count()),
-            Class::Pipe => Some(1),
-            Class::Number | Class::Seconds => self.element(input),
+            Class::Status
+            | Class::TimeLocal
+            | Class::TimeIso
+            | Class::Pipe
+            | Class::Number
+            | Class::Seconds => self.element(input),
             Class::SecondsList | Class::StatusList | Class::NumberList | Class::AddressList => {
                 let mut end = self.element(input)?;
                 while let Some(rest) = input.get(end..) {
@@ -124,9 +149,16 @@ impl Class {
         }
     }
 
-    /// Length of one element of a list.
+    /// Length of one element of a list, or of a value that is no list.
     fn element(self, input: &[u8]) -> Option<usize> {
         let count = |from: usize| input.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+        match self {
+            Class::Status => return Some(3),
+            Class::TimeLocal => return Some(26),
+            Class::TimeIso => return Some(25),
+            Class::Pipe => return Some(1),
+            _ => {}
+        }
         if self == Class::AddressList {
             let length = input.iter().take_while(|byte| !matches!(byte, b' ' | b',' | b'"')).count();
             return (length > 0).then_some(length);
@@ -136,6 +168,9 @@ impl Class {
         }
         let whole = count(0);
         if whole == 0 {
+            return None;
+        }
+        if self == Class::StatusList && whole != 3 {
             return None;
         }
         if matches!(self, Class::Seconds | Class::SecondsList) && input.get(whole) == Some(&b'.') {
@@ -192,16 +227,20 @@ fn variable(name: &[u8]) -> (Variable, Class) {
         b"status" => (Variable::Status, Class::Status),
         b"body_bytes_sent" => (Variable::Bytes, Class::Number),
         b"bytes_sent" => (Variable::Bytes, Class::Number),
-        b"request_length" | b"connection_requests" | b"pid" | b"remote_port" | b"server_port" | b"content_length" => {
-            (Variable::Ignored, Class::Number)
-        }
+        b"request_length"
+        | b"connection_requests"
+        | b"pid"
+        | b"remote_port"
+        | b"server_port"
+        | b"content_length" => (Variable::Ignored, Class::Number),
         b"connection_time" => (Variable::Ignored, Class::Seconds),
         b"request_time" => (Variable::RequestTime, Class::Seconds),
         b"upstream_response_time" => (Variable::UpstreamResponseTime, Class::SecondsList),
         b"upstream_connect_time" => (Variable::UpstreamConnectTime, Class::SecondsList),
-        b"upstream_header_time" | b"upstream_first_byte_time" | b"upstream_session_time" | b"upstream_queue_time" => {
-            (Variable::Ignored, Class::SecondsList)
-        }
+        b"upstream_header_time"
+        | b"upstream_first_byte_time"
+        | b"upstream_session_time"
+        | b"upstream_queue_time" => (Variable::Ignored, Class::SecondsList),
         b"upstream_status" => (Variable::UpstreamStatus, Class::StatusList),
         b"upstream_addr" => (Variable::UpstreamAddr, Class::AddressList),
         b"upstream_response_length" | b"upstream_bytes_received" | b"upstream_bytes_sent" => {
@@ -222,9 +261,8 @@ fn variable(name: &[u8]) -> (Variable, Class) {
 /// The variable behind a key of a JSON line whose template is unknown.
 fn well_known_key(key: &[u8]) -> Variable {
     match key {
-        b"time" | b"timestamp" | b"@timestamp" | b"ts" | b"time_iso8601" | b"time_local" | b"date" | b"msec" => {
-            Variable::AnyTime
-        }
+        b"time" | b"timestamp" | b"@timestamp" | b"ts" | b"time_iso8601" | b"time_local" | b"date"
+        | b"msec" => Variable::AnyTime,
         b"remote_addr" | b"client_ip" | b"clientip" | b"remote_ip" => Variable::RemoteAddr,
         b"host" | b"vhost" | b"http_host" => Variable::Host,
         b"server_name" => Variable::ServerName,
@@ -255,10 +293,40 @@ fn label(key: &[u8]) -> Variable {
     }
 }
 
+/// Variables that hold blanks as a matter of course, so that a blank does not end them.
+fn is_free_text(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"request"
+            | b"http_user_agent"
+            | b"http_x_forwarded_for"
+            | b"proxy_add_x_forwarded_for"
+            | b"http_cookie"
+    )
+}
+
+/// Whether a value of `class` after `pieces` can be told from the value before it, which may hold `blanks`.
+fn told_apart(pieces: &[Piece], blanks: bool, class: Class, variable: Variable) -> bool {
+    match pieces {
+        [.., Piece::Value { class: before, .. }] => before.splits_from(class, variable),
+        [.., Piece::Value { class: before, variable: named, .. }, Piece::Literal(literal)] => {
+            match literal.as_slice() {
+                // What joins the elements of a list does not end it.
+                b", " | b" : " if before.is_list() || *named == Variable::UpstreamAddr => false,
+                b" " | b", " => !(blanks && class.is_open()),
+                _ => true,
+            }
+        }
+        _ => true,
+    }
+}
+
 /// Cuts a template into pieces.
 fn compile_pieces(template: &[u8]) -> Result<Vec<Piece>, LogFormatError> {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut rest = template;
+    // The last variable prints text of the client's choice.
+    let mut prints_blanks = false;
     while !rest.is_empty() {
         let dollar = memchr(b'$', rest).unwrap_or(rest.len());
         let (literal, tail) = rest.split_at_checked(dollar).unwrap_or((rest, b""));
@@ -270,7 +338,11 @@ fn compile_pieces(template: &[u8]) -> Result<Vec<Piece>, LogFormatError> {
         let (braced, tail) = tail.strip_prefix(b"{").map_or((false, tail), |tail| (true, tail));
         let length = tail.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let (name, tail) = tail.split_at_checked(length).unwrap_or_default();
-        rest = if braced { tail.strip_prefix(b"}").ok_or(LogFormatError::VariableName { offset })? } else { tail };
+        rest = if braced {
+            tail.strip_prefix(b"}").ok_or(LogFormatError::VariableName { offset })?
+        } else {
+            tail
+        };
         if name.is_empty() {
             return Err(LogFormatError::VariableName { offset });
         }
@@ -282,16 +354,12 @@ fn compile_pieces(template: &[u8]) -> Result<Vec<Piece>, LogFormatError> {
         }
         let before = match pieces.last() {
             Some(Piece::Literal(literal)) => literal.last().copied(),
-            Some(Piece::Value { class: before, .. }) => {
-                // `$host$request_uri` can be told apart: the second begins with a slash.
-                let slash = matches!(variable, Variable::RequestUri | Variable::Uri) && *before == Class::Token;
-                if before.is_open() && !slash {
-                    return Err(LogFormatError::Ambiguous { offset });
-                }
-                None
-            }
-            None => None,
+            _ => None,
         };
+        if !told_apart(&pieces, prints_blanks, class, variable) {
+            return Err(LogFormatError::Ambiguous { offset });
+        }
+        prints_blanks = is_free_text(name);
         pieces.push(Piece::Value { variable, class, quoted: before == Some(b'"') && next == Some(b'"') });
     }
     Ok(pieces)
@@ -299,6 +367,31 @@ fn compile_pieces(template: &[u8]) -> Result<Vec<Piece>, LogFormatError> {
 
 fn logs_status(pieces: &[Piece]) -> bool {
     pieces.iter().any(|piece| matches!(piece, Piece::Value { variable: Variable::Status, .. }))
+}
+
+/// Whether `input` looks like `pieces`, of which only the first value and the literal after it are looked at: a
+/// value of the client's choice is searched for its end at every blank, so this must not read far.
+fn follows(pieces: &[Piece], escape: Escape, input: &[u8]) -> bool {
+    let Some((Piece::Value { class, .. }, after)) = pieces.split_first() else {
+        // A carriage return is no part of the line.
+        return input.len() <= 2 && input.trim_ascii().is_empty();
+    };
+    if class.is_open() {
+        return true;
+    }
+    let ends = |rest: &[u8]| match after.first() {
+        Some(Piece::Literal(literal)) => rest.starts_with(literal),
+        Some(Piece::Value { .. }) => true,
+        None => rest.trim_ascii_start().is_empty(),
+    };
+    let near = input.get(..256).unwrap_or(input);
+    let element = if class.begins(near) { class.element(near) } else { None };
+    match element.and_then(|length| input.get(length..)) {
+        Some(rest) => {
+            ends(rest) || (class.is_list() && (rest.starts_with(b", ") || rest.starts_with(b" : ")))
+        }
+        None => escape != Escape::Default && ends(input),
+    }
 }
 
 /// Length of an open value at the start of `input`, given what comes after it.
@@ -317,28 +410,35 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
                     from = at + 2;
                 }
             }
-            // The first place where the literal stands and what should follow it can begin.
+            // The first place where the literal stands and what should follow it does.
             _ => memchr_iter(*literal.first()?, input).find(|at| {
-                input.get(*at..).and_then(|rest| rest.strip_prefix(literal.as_slice())).is_some_and(|rest| {
-                    match following.first() {
-                        Some(Piece::Value { class, .. }) => class.begins(rest),
-                        _ => rest.is_empty(),
-                    }
-                })
+                let rest = input.get(*at..).and_then(|rest| rest.strip_prefix(literal.as_slice()));
+                rest.is_some_and(|rest| follows(following, escape, rest))
             }),
         },
-        _ => memchr(b'/', input),
+        // A target follows a token; it has no slash when the request was garbage.
+        _ => memchr3(b'/', b' ', b'"', input),
     };
     let end = found?;
-    let blank = class == Class::Token && memchr2(b' ', b'\t', input.get(..end)?).is_some();
+    let blank = class == Class::Token && !quoted && memchr2(b' ', b'\t', input.get(..end)?).is_some();
     (!blank).then_some(end)
 }
 
 /// Reads `input` by `pieces`; what is left of it, or `None` if it does not fit.
-fn match_pieces<'a>(mut pieces: &[Piece], mut input: &'a [u8], escape: Escape, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
+fn match_pieces<'a>(
+    mut pieces: &[Piece],
+    mut input: &'a [u8],
+    escape: Escape,
+    fields: &mut Fields<'a>,
+) -> Option<&'a [u8]> {
     while let Some((piece, after)) = pieces.split_first() {
         match piece {
-            Piece::Literal(literal) => input = input.strip_prefix(literal.as_slice())?,
+            Piece::Literal(literal) => match input.strip_prefix(literal.as_slice()) {
+                Some(rest) => input = rest,
+                // The last value was empty, and a carrier stripped the blank before it.
+                None if escape != Escape::Default && input == literal.trim_ascii_end() => input = b"",
+                None => return None,
+            },
             Piece::Value { variable, class, quoted } => {
                 let length = if class.is_open() {
                     open_extent(*class, *quoted, escape, after, input)?
@@ -404,6 +504,23 @@ fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> 
 impl LogFormat {
     /// Compiles the template of a `log_format`: its strings with quotes and escapes removed, concatenated.
     ///
+    /// ```
+    /// use stormtrace_logs::format::nginx_access::{Escape, LogFormat, LogFormatError};
+    ///
+    /// let format = LogFormat::compile("timed", Escape::Default, r#"$msec "$request" $status $upstream_response_time"#)?;
+    /// let line = br#"1795458274.641 "GET /web/login HTTP/1.1" 504 60.001, 0.250"#;
+    /// let record = format.read(line, None).expect("fits the format");
+    /// assert_eq!((record.path, record.status), (b"/web/login".as_slice(), 504));
+    /// // Two attempts, added up.
+    /// assert_eq!(record.upstream_response_time_us, Some(60_251_000));
+    /// // A line that does not fit is refused whole.
+    /// assert!(format.read(&line[..30], None).is_none());
+    ///
+    /// let error = LogFormat::compile("bad", Escape::Default, "$http_user_agent$status").unwrap_err();
+    /// assert_eq!(error, LogFormatError::Ambiguous { offset: 16 });
+    /// # Ok::<(), LogFormatError>(())
+    /// ```
+    ///
     /// # Errors
     /// If the template is malformed, ambiguous, or does not log `$status`.
     pub fn compile(name: &str, escape: Escape, template: &str) -> Result<LogFormat, LogFormatError> {
@@ -411,16 +528,20 @@ impl LogFormat {
         let no_status = LogFormatError::NoStatus { offset: template.len() };
         if template.trim_ascii().starts_with(b"{") {
             let mut keys = Vec::new();
-            for (key, value) in Members::new(template) {
+            let mut members = Members::new(template);
+            for (key, value) in members.by_ref() {
                 // A value that cannot be taken apart is one we need not know.
                 if let Ok(pieces) = compile_pieces(value) {
                     keys.push((key.to_vec(), pieces));
                 }
             }
-            if !keys.iter().any(|(_, pieces)| logs_status(pieces)) {
-                return Err(no_status);
+            // Text in braces that is no JSON, or JSON with arrays, is read as any other text.
+            if !members.broken {
+                if !keys.iter().any(|(_, pieces)| logs_status(pieces)) {
+                    return Err(no_status);
+                }
+                return Ok(LogFormat { name: name.to_owned(), escape, body: Body::Json(keys) });
             }
-            return Ok(LogFormat { name: name.to_owned(), escape, body: Body::Json(keys) });
         }
         let pieces = compile_pieces(template)?;
         if !logs_status(&pieces) {
@@ -431,11 +552,20 @@ impl LogFormat {
 
     /// Reads a whole directive `log_format NAME [escape=default|json|none] STRING…;`.
     ///
+    /// ```
+    /// use stormtrace_logs::format::nginx_access::LogFormat;
+    ///
+    /// let format = LogFormat::parse_directive("log_format short '$remote_addr ' '$status';").unwrap();
+    /// assert_eq!(format.name(), "short");
+    /// assert_eq!(format.read(b"203.0.113.7 502", None).unwrap().status, 502);
+    /// ```
+    ///
     /// # Errors
     /// If the text is no such directive, or its template does not compile.
     pub fn parse_directive(text: &str) -> Result<LogFormat, LogFormatError> {
         let directive = LogFormatError::Directive { offset: 0 };
-        let words = nginx_configuration::first_directive(text.as_bytes()).ok_or(LogFormatError::Directive { offset: text.len() })?;
+        let words = nginx_configuration::first_directive(text.as_bytes())
+            .ok_or(LogFormatError::Directive { offset: text.len() })?;
         let Some((keyword, arguments)) = words.split_first() else { return Err(directive) };
         if keyword != "log_format" {
             return Err(directive);
@@ -470,13 +600,13 @@ impl LogFormat {
 
     /// The formats that need no configuration, the richest first.
     pub(super) fn built_in() -> Vec<LogFormat> {
-        const COMBINED: &str =
-            r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
+        const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
         const FORWARDED: &str = r#" "$http_x_forwarded_for""#;
         const INGRESS: &str = " $request_length $request_time [$proxy_upstream_name] \
             [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time \
             $upstream_status $req_id";
-        let compile = |name: &str, parts: &[&str]| LogFormat::compile(name, Escape::Default, &parts.concat()).ok();
+        let compile =
+            |name: &str, parts: &[&str]| LogFormat::compile(name, Escape::Default, &parts.concat()).ok();
         let labelled = compile("labelled", &[COMBINED]).map(|mut format| {
             if let Body::Text { labelled, .. } = &mut format.body {
                 *labelled = true;
@@ -520,13 +650,15 @@ impl LogFormat {
             Body::Json(keys) => {
                 let mut members = Members::new(line);
                 let mut expected = 0;
-                while let Some((key, value)) = members.next() {
+                for (key, value) in members.by_ref() {
                     // Keys come in the template's order, save where a line is damaged.
                     let at = match keys.get(expected) {
                         Some((candidate, _)) if candidate == key => Some(expected),
                         _ => keys.iter().position(|(candidate, _)| candidate == key),
                     };
-                    let Some((at, (_, pieces))) = at.and_then(|at| Some((at, keys.get(at)?))) else { continue };
+                    let Some((at, (_, pieces))) = at.and_then(|at| Some((at, keys.get(at)?))) else {
+                        continue;
+                    };
                     expected = at + 1;
                     match pieces.as_slice() {
                         [Piece::Value { variable, .. }] => fields.assign(*variable, value)?,
@@ -561,3 +693,5 @@ impl LogFormat {
     }
 }
 
+#[cfg(test)]
+mod tests;
