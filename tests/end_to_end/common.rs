@@ -21,7 +21,12 @@ where
 
 /// The JSON report on some paths.
 pub fn report(paths: &[PathBuf]) -> Value {
-    let output = stormtrace(["analyze", "--format", "json"].iter().map(AsRef::as_ref).chain(paths.iter().map(|path| path.as_os_str())));
+    let output = stormtrace(
+        ["analyze", "--format", "json"]
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(paths.iter().map(|path| path.as_os_str())),
+    );
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -40,7 +40,10 @@ fn an_unknown_form_and_a_report_inside_the_evidence() {
     let copy = tempfile::tempdir().unwrap();
     fs::copy(fixture("buslane/nginx/error.log"), copy.path().join("error.log")).unwrap();
     let inside = copy.path().join("report.html");
-    fails_with(&["analyze", copy.path().to_str().unwrap(), "-o", inside.to_str().unwrap()], "inside the evidence");
+    fails_with(
+        &["analyze", copy.path().to_str().unwrap(), "-o", inside.to_str().unwrap()],
+        "inside the evidence",
+    );
     assert!(!inside.exists());
 }
 
@@ -98,7 +101,8 @@ fn one_bad_file_does_not_stop_the_others() {
 #[test]
 fn reports_are_written_beside_each_other_and_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let files: Vec<_> = ["report.html", "report.json", "report.md", "report.txt"].map(|name| folder.path().join(name)).into();
+    let files: Vec<_> =
+        ["report.html", "report.json", "report.md", "report.txt"].map(|name| folder.path().join(name)).into();
     let mut arguments = vec!["analyze".into(), "--quiet".into(), fixture("buslane").into_os_string()];
     for file in &files {
         arguments.extend(["-o".into(), file.clone().into_os_string()]);

@@ -57,7 +57,10 @@ fn lines(path: &std::path::Path) -> (u64, bool) {
     } else {
         text = bytes;
     }
-    (text.iter().filter(|byte| **byte == b'\n').count() as u64, text.last().is_some_and(|byte| *byte != b'\n'))
+    (
+        text.iter().filter(|byte| **byte == b'\n').count() as u64,
+        text.last().is_some_and(|byte| *byte != b'\n'),
+    )
 }
 
 fn check_ledger(name: &str, report: &Value) {
@@ -67,7 +70,8 @@ fn check_ledger(name: &str, report: &Value) {
         let count = |key: &str| input["lines"][key].as_u64().unwrap();
         assert_eq!(count("total"), newlines + u64::from(unfinished), "{path}");
         assert_eq!(count("total"), count("parsed") + count("continuation") + count("skipped"), "{path}");
-        let by_reason: u64 = input["skipped_by_reason"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        let by_reason: u64 =
+            input["skipped_by_reason"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
         assert_eq!(count("skipped"), by_reason, "{path}");
     }
 }

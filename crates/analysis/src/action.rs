@@ -30,7 +30,13 @@ pub fn find(picture: &Picture<'_>, places: &Places<'_>, from: i64, to: i64) -> V
                 round.2 = event.us;
                 round.3 += 1;
             }
-            _ => rounds.push((kind, event.us, event.us, 1, places.reference(event.input, event.line, event.us))),
+            _ => rounds.push((
+                kind,
+                event.us,
+                event.us,
+                1,
+                places.reference(event.input, event.line, event.us),
+            )),
         }
     }
     for (kind, first, _, count, reference) in rounds {
@@ -48,15 +54,28 @@ pub fn find(picture: &Picture<'_>, places: &Places<'_>, from: i64, to: i64) -> V
             let detail = "nginx re-read its configuration".to_owned();
             actions.push((
                 error.us,
-                Action { time: Time(error.us), kind: "nginx_reload", detail, reference, effect: String::new() },
+                Action {
+                    time: Time(error.us),
+                    kind: "nginx_reload",
+                    detail,
+                    reference,
+                    effect: String::new(),
+                },
             ));
         }
     }
     for (stop, running) in crate::detect::restarts(picture).into_iter().filter(|(stop, _)| inside(*stop)) {
         let line = picture.events.odoo.iter().find(|event| event.us == stop);
-        let reference = line.map_or_else(|| places.reference(0, 0, stop), |event| places.reference(event.input, event.line, stop));
-        let detail = format!("Odoo stopped and was running again after {:.0} s", (running - stop) as f64 / 1e6);
-        actions.push((stop, Action { time: Time(stop), kind: "odoo_restart", detail, reference, effect: String::new() }));
+        let reference = line.map_or_else(
+            || places.reference(0, 0, stop),
+            |event| places.reference(event.input, event.line, stop),
+        );
+        let detail =
+            format!("Odoo stopped and was running again after {:.0} s", (running - stop) as f64 / 1e6);
+        actions.push((
+            stop,
+            Action { time: Time(stop), kind: "odoo_restart", detail, reference, effect: String::new() },
+        ));
     }
     actions.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.kind.cmp(b.1.kind)));
     for (us, action) in &mut actions {
@@ -68,10 +87,24 @@ pub fn find(picture: &Picture<'_>, places: &Places<'_>, from: i64, to: i64) -> V
 /// Failures and kills in the two minutes before and after.
 fn effect(picture: &Picture<'_>, us: i64) -> String {
     const SPAN: i64 = 120_000_000;
-    let kills = |from: i64, to: i64| picture.deaths.iter().filter(|death: &&Death| death.reason.is_kill() && (from..to).contains(&death.us)).count();
-    let failures = |from: i64, to: i64| picture.events.access.iter().filter(|access| access.failed() && (from..to).contains(&access.end_us)).count();
+    let kills = |from: i64, to: i64| {
+        picture
+            .deaths
+            .iter()
+            .filter(|death: &&Death| death.reason.is_kill() && (from..to).contains(&death.us))
+            .count()
+    };
+    let failures = |from: i64, to: i64| {
+        picture
+            .events
+            .access
+            .iter()
+            .filter(|access| access.failed() && (from..to).contains(&access.end_us))
+            .count()
+    };
     let (before, after) = (failures(us - SPAN, us), failures(us + 10_000_000, us + SPAN + 10_000_000));
-    let (killed_before, killed_after) = (kills(us - SPAN, us), kills(us + 10_000_000, us + SPAN + 10_000_000));
+    let (killed_before, killed_after) =
+        (kills(us - SPAN, us), kills(us + 10_000_000, us + SPAN + 10_000_000));
     let judgement = if before + killed_before == 0 {
         "no failures before it"
     } else if after + killed_after == 0 {
@@ -81,5 +114,7 @@ fn effect(picture: &Picture<'_>, us: i64) -> String {
     } else {
         "failures went on"
     };
-    format!("{judgement}: 5xx {before} in the 2 min before, {after} after; kills {killed_before} before, {killed_after} after")
+    format!(
+        "{judgement}: 5xx {before} in the 2 min before, {after} after; kills {killed_before} before, {killed_after} after"
+    )
 }

@@ -39,16 +39,25 @@ pub fn align(inputs: &mut [Input], notes: &mut Vec<String>) -> Vec<Clock> {
         }
         let (found, basis, pairs) = match input.source {
             Some(Source::NginxError) => match by_failures(&input.partial.events, &failures) {
-                Some((zone_s, pairs)) => (Some(zone_s), "same failing path and second as the access log", pairs),
+                Some((zone_s, pairs)) => {
+                    (Some(zone_s), "same failing path and second as the access log", pairs)
+                }
                 None => (access_zone, "zone of the access log, no pair to prove it", 0),
             },
             _ => {
                 let candidates = [host_zone, access_zone, Some(0)];
-                (by_overlap(input, window, &candidates), "best overlap with the other sources, no pair to prove it", 0)
+                (
+                    by_overlap(input, window, &candidates),
+                    "best overlap with the other sources, no pair to prove it",
+                    0,
+                )
             }
         };
         let Some(zone_s) = found else {
-            notes.push(format!("{}: its stamps carry no zone and nothing tells it; taken as UTC.", input.label));
+            notes.push(format!(
+                "{}: its stamps carry no zone and nothing tells it; taken as UTC.",
+                input.label
+            ));
             continue;
         };
         shift(input, -zone_s * SECOND_US);
@@ -71,7 +80,10 @@ pub fn align(inputs: &mut [Input], notes: &mut Vec<String>) -> Vec<Clock> {
                 "The clock of nginx differs from Odoo's by {:.1} s; its times are corrected.",
                 seconds(offset_us)
             ));
-            for input in inputs.iter_mut().filter(|input| matches!(input.source, Some(Source::NginxAccess | Source::NginxError))) {
+            for input in inputs
+                .iter_mut()
+                .filter(|input| matches!(input.source, Some(Source::NginxAccess | Source::NginxError)))
+            {
                 shift(input, -offset_us);
             }
         }
@@ -159,14 +171,20 @@ fn by_failures(events: &Events, failures: &FxHashMap<String, FxHashSet<i64>>) ->
         .nginx
         .iter()
         .filter(|error| error.failure.is_some())
-        .filter_map(|error| Some((failures.get(events.texts.get(error.path))?, error.us.div_euclid(SECOND_US))))
+        .filter_map(|error| {
+            Some((failures.get(events.texts.get(error.path))?, error.us.div_euclid(SECOND_US)))
+        })
         .take(2000)
         .collect();
     let count = |zone_s: i64| {
-        let met = errors.iter().filter(|(ends, at)| (-2..=2).any(|step| ends.contains(&(at - zone_s + step)))).count();
+        let met = errors
+            .iter()
+            .filter(|(ends, at)| (-2..=2).any(|step| ends.contains(&(at - zone_s + step))))
+            .count();
         met as u64
     };
-    let mut scored: Vec<(u64, i64)> = (-56..=56).map(|quarter| (count(quarter * QUARTER_US / SECOND_US), quarter * 900)).collect();
+    let mut scored: Vec<(u64, i64)> =
+        (-56..=56).map(|quarter| (count(quarter * QUARTER_US / SECOND_US), quarter * 900)).collect();
     scored.sort_by_key(|(met, zone_s)| (std::cmp::Reverse(*met), zone_s.abs(), *zone_s));
     let (best, second) = (scored.first()?, scored.get(1)?);
     (best.0 >= 1 && best.0 >= 2 * second.0).then_some((best.1, best.0))
@@ -197,7 +215,10 @@ fn nginx_skew(inputs: &[Input]) -> Option<(i64, i64, u64)> {
     for input in inputs {
         let texts = &input.partial.events.texts;
         for request in input.partial.events.served.iter().filter(|request| !request.evented) {
-            served.entry((texts.get(request.method), texts.get(request.path), request.status)).or_default().push(request.end_us);
+            served
+                .entry((texts.get(request.method), texts.get(request.path), request.status))
+                .or_default()
+                .push(request.end_us);
         }
     }
     served.values_mut().for_each(|ends| ends.sort_unstable());
@@ -210,10 +231,22 @@ fn nginx_skew(inputs: &[Input]) -> Option<(i64, i64, u64)> {
             let Some(ends) = served.get(&key) else { continue };
             let start = ends.partition_point(|end| *end < access.end_us - REACH_US);
             // Only rare requests tell something: a polled path pairs with everything.
-            if ends.get(start..).unwrap_or_default().iter().take_while(|end| **end <= access.end_us + REACH_US).count() > 40 {
+            if ends
+                .get(start..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|end| **end <= access.end_us + REACH_US)
+                .count()
+                > 40
+            {
                 continue;
             }
-            for end in ends.get(start..).unwrap_or_default().iter().take_while(|end| **end <= access.end_us + REACH_US) {
+            for end in ends
+                .get(start..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|end| **end <= access.end_us + REACH_US)
+            {
                 let difference = access.end_us - end;
                 bins.entry(difference.div_euclid(SECOND_US)).or_default().push(difference);
             }
@@ -229,7 +262,8 @@ fn nginx_skew(inputs: &[Input]) -> Option<(i64, i64, u64)> {
     keys.sort_unstable();
     keys.dedup();
     let best = *keys.iter().min_by_key(|bin| (std::cmp::Reverse(weight(**bin)), bin.abs(), **bin))?;
-    let second = keys.iter().filter(|bin| (**bin - best).abs() > 5).map(|bin| weight(*bin)).max().unwrap_or(0);
+    let second =
+        keys.iter().filter(|bin| (**bin - best).abs() > 5).map(|bin| weight(*bin)).max().unwrap_or(0);
     if weight(best) < 3 || weight(best) < 2 * second {
         return None;
     }

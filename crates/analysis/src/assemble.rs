@@ -15,7 +15,8 @@ use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time, Tool, Totals, Verdict, Window,
+    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
+    Tool, Totals, Verdict, Window,
 };
 use crate::{action, align, copies, correlate, impact, recovery, timeline};
 
@@ -189,9 +190,17 @@ fn window(events: &Events) -> Option<(i64, i64)> {
 }
 
 /// When each source was listening. Error logs are silent while all is well, so theirs is the span of their files.
-fn coverage(events: &Events, inputs: &[read::Input], options: &Options) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
-    let mut odoo: Vec<i64> =
-        events.odoo.iter().map(|event| event.us).chain(events.served.iter().map(|event| event.end_us)).collect();
+fn coverage(
+    events: &Events,
+    inputs: &[read::Input],
+    options: &Options,
+) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
+    let mut odoo: Vec<i64> = events
+        .odoo
+        .iter()
+        .map(|event| event.us)
+        .chain(events.served.iter().map(|event| event.end_us))
+        .collect();
     odoo.sort_unstable();
     let regular: [(&'static str, Vec<i64>); 4] = [
         ("odoo", odoo),
@@ -279,9 +288,20 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
                     continuation: ledger.continuation,
                     skipped: ledger.skipped(),
                 },
-                skipped_by_reason: ledger.skipped_by_reason.iter().map(|(reason, lines)| ((*reason).to_owned(), *lines)).collect(),
-                skipped_examples: ledger.examples.iter().map(|(line, reason)| (*line, (*reason).to_owned())).collect(),
-                duplicate_of: standing.duplicate_of.and_then(|other| inputs.get(other)).map(|other| other.label.clone()),
+                skipped_by_reason: ledger
+                    .skipped_by_reason
+                    .iter()
+                    .map(|(reason, lines)| ((*reason).to_owned(), *lines))
+                    .collect(),
+                skipped_examples: ledger
+                    .examples
+                    .iter()
+                    .map(|(line, reason)| (*line, (*reason).to_owned()))
+                    .collect(),
+                duplicate_of: standing
+                    .duplicate_of
+                    .and_then(|other| inputs.get(other))
+                    .map(|other| other.label.clone()),
                 problems: input.problems.clone(),
             }
         })
@@ -313,7 +333,13 @@ fn zone_name(zone: Zone) -> String {
     }
 }
 
-fn explain(number: usize, found: &Found, all: &[Found], picture: &Picture<'_>, places: &Places<'_>) -> Incident {
+fn explain(
+    number: usize,
+    found: &Found,
+    all: &[Found],
+    picture: &Picture<'_>,
+    places: &Places<'_>,
+) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
     let severity = severity(found, &impact);
     let mut incident = Incident {
@@ -391,17 +417,28 @@ fn summary(found: &Found, impact: &Impact, diagnosis: &Diagnosis) -> String {
         parts.push(format!("{} killed", number(impact.kills.total, "worker", "workers")));
     }
     let requests = &impact.requests;
-    let failed: Vec<String> = [(502, requests.http_502), (504, requests.http_504), (503, requests.http_503), (500, requests.http_500)]
-        .into_iter()
-        .filter_map(|(status, count)| Some(format!("{} × {status}", number(count.filter(|count| *count > 0)?, "", ""))))
-        .collect();
+    let failed: Vec<String> = [
+        (502, requests.http_502),
+        (504, requests.http_504),
+        (503, requests.http_503),
+        (500, requests.http_500),
+    ]
+    .into_iter()
+    .filter_map(|(status, count)| {
+        Some(format!("{} × {status}", number(count.filter(|count| *count > 0)?, "", "")))
+    })
+    .collect();
     if let (Some(total), false) = (requests.total, failed.is_empty()) {
         parts.push(format!("{} in {}", failed.join(", "), number(total, "request", "requests")));
     }
     if let (Some(failed), Some(total)) = (impact.bus.failed, impact.bus.requests)
         && failed > 0
     {
-        parts.push(format!("{} of {} failed", number(failed, "", ""), number(total, "bus request", "bus requests")));
+        parts.push(format!(
+            "{} of {} failed",
+            number(failed, "", ""),
+            number(total, "bus request", "bus requests")
+        ));
     }
     let what = if parts.is_empty() { "no request failed".to_owned() } else { parts.join("; ") };
     if found.isolated {
@@ -439,7 +476,9 @@ fn headline(report: &Report) -> String {
         };
         return match report.totals.requests {
             Some(requests) => format!("No incident found in {requests} requests.{isolated}"),
-            None => "No incident found; without an access log failures seen by users cannot be told.".to_owned(),
+            None => {
+                "No incident found; without an access log failures seen by users cannot be told.".to_owned()
+            }
         };
     };
     let held = match incident.recovery.verdict {

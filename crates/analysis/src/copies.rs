@@ -30,8 +30,9 @@ pub struct Standing {
 pub fn settle(inputs: &mut [Input]) -> Vec<Standing> {
     let mut standings = vec![Standing::default(); inputs.len()];
     for source in [Source::Odoo, Source::NginxAccess, Source::NginxError, Source::PostgresLog] {
-        let mut order: Vec<usize> =
-            (0..inputs.len()).filter(|index| inputs.get(*index).is_some_and(|input| input.source == Some(source))).collect();
+        let mut order: Vec<usize> = (0..inputs.len())
+            .filter(|index| inputs.get(*index).is_some_and(|input| input.source == Some(source)))
+            .collect();
         order.sort_by_cached_key(|index| {
             inputs.get(*index).map(|input| {
                 let records = input.partial.events.fingerprints.len();
@@ -49,7 +50,9 @@ fn richness(input: &Input) -> u32 {
     let mut points = 0;
     if let Some(access) = events.access.iter().find(|access| access.status != 101) {
         points += 8 * u32::from(access.request_time_us.is_some());
-        points += 4 * u32::from(events.access.iter().any(|access| access.connect_us.is_some() || access.never_connected));
+        points += 4 * u32::from(
+            events.access.iter().any(|access| access.connect_us.is_some() || access.never_connected),
+        );
         points += 2 * u32::from(events.access.iter().any(|access| access.upstream_port != 0));
     }
     points + u32::from(events.fingerprints.iter().any(|content| content.us % 1_000_000 != 0))
@@ -72,7 +75,9 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
         let relatives: Vec<(usize, usize)> = accepted
             .iter()
             .enumerate()
-            .filter_map(|(at, other)| common(&contents, span, &other.all, other.span).map(|agreeing| (at, agreeing)))
+            .filter_map(|(at, other)| {
+                common(&contents, span, &other.all, other.span).map(|agreeing| (at, agreeing))
+            })
             .collect();
         let mut held: FxHashMap<u64, u32> = FxHashMap::default();
         for (at, _) in &relatives {
@@ -117,7 +122,12 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
 }
 
 /// The number of agreeing records, if the two are copies.
-fn common(a: &[Content], a_span: Option<(i64, i64)>, b: &[Content], b_span: Option<(i64, i64)>) -> Option<usize> {
+fn common(
+    a: &[Content],
+    a_span: Option<(i64, i64)>,
+    b: &[Content],
+    b_span: Option<(i64, i64)>,
+) -> Option<usize> {
     let (a_span, b_span) = (a_span?, b_span?);
     let from = a_span.0.max(b_span.0) - 1_000_000;
     let to = a_span.1.min(b_span.1) + 1_000_000;
@@ -147,7 +157,10 @@ fn remove(events: &mut Events, contents: &[Content], dropped: &FxHashSet<u64>) {
     // A record without content of its own (a DETAIL) goes with the record before it.
     let keep = |line: u64| {
         let after = contents.partition_point(|content| content.line <= line);
-        after.checked_sub(1).and_then(|at| contents.get(at)).is_none_or(|content| !dropped.contains(&content.line))
+        after
+            .checked_sub(1)
+            .and_then(|at| contents.get(at))
+            .is_none_or(|content| !dropped.contains(&content.line))
     };
     events.access.retain(|event| keep(event.line));
     events.served.retain(|event| keep(event.line));

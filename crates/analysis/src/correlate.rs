@@ -15,7 +15,13 @@ const MOST_BUCKETS: usize = 2000;
 
 /// The pairs that a storm is made of.
 #[must_use]
-pub fn correlate(incident: &Found, events: &Events, deaths: &[Death], facts: &Facts, window: (i64, i64)) -> Vec<Correlation> {
+pub fn correlate(
+    incident: &Found,
+    events: &Events,
+    deaths: &[Death],
+    facts: &Facts,
+    window: (i64, i64),
+) -> Vec<Correlation> {
     let inside = |us: i64| (incident.start_us..=incident.end_us).contains(&us);
     let limit_us = facts.limit_us();
     let kills: Vec<(i64, i64)> = deaths
@@ -96,7 +102,12 @@ fn shift_test(a: &[i64], b: &[i64], window: (i64, i64)) -> f64 {
     let (a, b) = (bucketed(a), bucketed(b));
     let filled: Vec<(usize, u32)> = b.iter().copied().enumerate().filter(|(_, events)| *events > 0).collect();
     let score = |shift: usize| -> u64 {
-        filled.iter().map(|(at, events)| u64::from(*a.get((at + shift) % count).unwrap_or(&0)).min(1) * u64::from(*events)).sum()
+        filled
+            .iter()
+            .map(|(at, events)| {
+                u64::from(*a.get((at + shift) % count).unwrap_or(&0)).min(1) * u64::from(*events)
+            })
+            .sum()
     };
     let unshifted = score(0);
     let as_good = (1..count).filter(|shift| score(*shift) >= unshifted).count();

@@ -453,8 +453,12 @@ impl Events {
         }));
         self.odoo.extend(later.odoo.into_iter().map(|mut event| {
             event.fact = match event.fact {
-                OdooFact::Timeout { class, pid, limit_s } => OdooFact::Timeout { class: text(class), pid, limit_s },
-                OdooFact::ThreadTimeout { thread, limit_s } => OdooFact::ThreadTimeout { thread: text(thread), limit_s },
+                OdooFact::Timeout { class, pid, limit_s } => {
+                    OdooFact::Timeout { class: text(class), pid, limit_s }
+                }
+                OdooFact::ThreadTimeout { thread, limit_s } => {
+                    OdooFact::ThreadTimeout { thread: text(thread), limit_s }
+                }
                 OdooFact::Alive { class, pid } => OdooFact::Alive { class: text(class), pid },
                 OdooFact::Banner { version } => OdooFact::Banner { version: text(version) },
                 OdooFact::CronStart { job } => OdooFact::CronStart { job: text(job) },

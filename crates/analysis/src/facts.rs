@@ -29,16 +29,23 @@ impl Facts {
     /// Reads the facts.
     #[must_use]
     pub fn of(events: &Events) -> Self {
-        let odoo = |name: &str| find(&events.settings, "odoo", name).and_then(|setting| setting.value.parse::<i64>().ok());
-        let postgres =
-            |name: &str| find(&events.settings, "postgresql", name).and_then(|setting| setting.value.parse::<i64>().ok());
+        let odoo = |name: &str| {
+            find(&events.settings, "odoo", name).and_then(|setting| setting.value.parse::<i64>().ok())
+        };
+        let postgres = |name: &str| {
+            find(&events.settings, "postgresql", name).and_then(|setting| setting.value.parse::<i64>().ok())
+        };
         let unsigned = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
         let printed = events.odoo.iter().find_map(|event| match event.fact {
-            OdooFact::Timeout { class, limit_s, .. } if !events.texts.get(class).contains("Cron") => Some(limit_s),
+            OdooFact::Timeout { class, limit_s, .. } if !events.texts.get(class).contains("Cron") => {
+                Some(limit_s)
+            }
             _ => None,
         });
         let printed_cron = events.odoo.iter().find_map(|event| match event.fact {
-            OdooFact::Timeout { class, limit_s, .. } if events.texts.get(class).contains("Cron") => Some(limit_s),
+            OdooFact::Timeout { class, limit_s, .. } if events.texts.get(class).contains("Cron") => {
+                Some(limit_s)
+            }
             _ => None,
         });
         let proxy = events
@@ -51,12 +58,16 @@ impl Facts {
         Facts {
             limit_time_real_s: printed.or(unsigned(odoo("limit_time_real"))),
             limit_time_real_cron_s: printed_cron.or(unsigned(odoo("limit_time_real_cron"))),
-            workers: unsigned(odoo("workers")).filter(|workers| *workers > 0).or_else(|| seen_workers(events)),
+            workers: unsigned(odoo("workers"))
+                .filter(|workers| *workers > 0)
+                .or_else(|| seen_workers(events)),
             proxy_read_timeout_s: proxy,
             db_maxconn: unsigned(odoo("db_maxconn")),
             max_cron_threads: unsigned(odoo("max_cron_threads")),
             max_connections: unsigned(postgres("max_connections")),
-            gevent_port: odoo("gevent_port").or(odoo("longpolling_port")).and_then(|port| u16::try_from(port).ok()),
+            gevent_port: odoo("gevent_port")
+                .or(odoo("longpolling_port"))
+                .and_then(|port| u16::try_from(port).ok()),
             http_port: odoo("http_port").or(odoo("xmlrpc_port")).and_then(|port| u16::try_from(port).ok()),
         }
     }
@@ -97,7 +108,8 @@ fn seen_workers(events: &Events) -> Option<u32> {
 #[must_use]
 pub fn seconds(value: &str) -> Option<f64> {
     let value = value.trim();
-    let split = value.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(value.len());
+    let split =
+        value.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(value.len());
     let (number, unit) = value.split_at_checked(split)?;
     let scale = match unit.trim() {
         "" | "s" => 1.0,

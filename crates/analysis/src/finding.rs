@@ -32,7 +32,8 @@ impl Look<'_> {
 type Check = fn(&Look<'_>) -> Option<Finding>;
 
 /// Every check.
-pub const ALL: &[Check] = &[proxy_before_worker, lock_waits_not_logged, request_time_missing, cron_limit_too_short];
+pub const ALL: &[Check] =
+    &[proxy_before_worker, lock_waits_not_logged, request_time_missing, cron_limit_too_short];
 
 fn proxy_before_worker(look: &Look<'_>) -> Option<Finding> {
     let facts = look.picture.facts;
@@ -76,7 +77,9 @@ fn request_time_missing(look: &Look<'_>) -> Option<Finding> {
 fn cron_limit_too_short(look: &Look<'_>) -> Option<Finding> {
     let texts = &look.picture.events.texts;
     let mut kills = look.picture.deaths.iter().filter(|death| {
-        death.reason == Reason::RealTime && texts.get(death.class).contains("Cron") && death.limit_s.is_some_and(|limit| limit < 75)
+        death.reason == Reason::RealTime
+            && texts.get(death.class).contains("Cron")
+            && death.limit_s.is_some_and(|limit| limit < 75)
     });
     let first = kills.next()?;
     let count = kills.count() + 1;

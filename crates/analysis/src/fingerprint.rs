@@ -19,7 +19,9 @@ pub fn of_sql(sql: &str) -> String {
                 }
                 push_value(&mut out);
             }
-            '0'..='9' if !out.ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '"') => {
+            '0'..='9'
+                if !out.ends_with(|last: char| last.is_alphanumeric() || last == '_' || last == '"') =>
+            {
                 while characters.peek().is_some_and(|next| next.is_ascii_digit() || *next == '.') {
                     characters.next();
                 }

@@ -9,8 +9,8 @@ use stormtrace_logs::record::{self as logs, OdooEvent as Said, PostgresEvent as 
 use stormtrace_logs::timestamp::{SECOND_US, Stamp, Zone};
 
 use crate::events::{
-    Access, Content, Events, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent, PostgresFact, Probe, Served,
-    Session, Setting, Snapshot, State, Statistics,
+    Access, Content, Events, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent,
+    PostgresFact, Probe, Served, Session, Setting, Snapshot, State, Statistics,
 };
 
 /// The summary of one stretch of one input. Merging is associative.
@@ -94,13 +94,15 @@ impl Partial {
                     self.events.kernel.push(KernelKill { us, pid, name, input: 0, line });
                 }
             }
-            Record::Settings(settings) => self.events.settings.extend(settings.into_iter().map(|setting| Setting {
-                program: setting.program,
-                name: setting.name,
-                value: setting.value,
-                input: 0,
-                line: line + u64::from(setting.line_in_record),
-            })),
+            Record::Settings(settings) => {
+                self.events.settings.extend(settings.into_iter().map(|setting| Setting {
+                    program: setting.program,
+                    name: setting.name,
+                    value: setting.value,
+                    input: 0,
+                    line: line + u64::from(setting.line_in_record),
+                }))
+            }
             _ => {}
         }
     }
@@ -145,9 +147,11 @@ impl Partial {
                 self.events.served.push(served);
                 None
             }
-            Said::WorkerTimeout { class, pid, limit_s } => {
-                Some(OdooFact::Timeout { class: texts.add(&shorten(class, 60)), pid: *pid, limit_s: *limit_s })
-            }
+            Said::WorkerTimeout { class, pid, limit_s } => Some(OdooFact::Timeout {
+                class: texts.add(&shorten(class, 60)),
+                pid: *pid,
+                limit_s: *limit_s,
+            }),
             Said::ThreadTimeout { thread, limit_s, .. } => {
                 Some(OdooFact::ThreadTimeout { thread: texts.add(&shorten(thread, 120)), limit_s: *limit_s })
             }
@@ -256,11 +260,16 @@ impl Partial {
             record.severity,
             without_position(record.message.split(|byte| *byte == b'\n').next().unwrap_or_default()),
         ]);
-        let follow_up = matches!(record.severity, b"DETAIL" | b"CONTEXT" | b"STATEMENT" | b"HINT" | b"QUERY" | b"LOCATION");
+        let follow_up = matches!(
+            record.severity,
+            b"DETAIL" | b"CONTEXT" | b"STATEMENT" | b"HINT" | b"QUERY" | b"LOCATION"
+        );
         if !follow_up {
             self.events.fingerprints.push(Content { us, fingerprint, line });
         }
-        let holders = |detail: &[u8]| stormtrace_logs::format::postgres_message::lock_holders(detail).map(|(holders, _)| holders);
+        let holders = |detail: &[u8]| {
+            stormtrace_logs::format::postgres_message::lock_holders(detail).map(|(holders, _)| holders)
+        };
         let fact = match &record.event {
             Logged::Duration { duration_us, query_start, phase_only: false, plan: false } => {
                 let sql = record.message.get(*query_start..).unwrap_or_default();
@@ -272,10 +281,14 @@ impl Partial {
                 waited_us: *waited_us,
                 holders: holders(&record.detail).unwrap_or_default(),
             },
-            Logged::Acquired { pid, waited_us } => PostgresFact::Acquired { pid: *pid, waited_us: *waited_us },
+            Logged::Acquired { pid, waited_us } => {
+                PostgresFact::Acquired { pid: *pid, waited_us: *waited_us }
+            }
             Logged::LockHolders { holders, .. } => PostgresFact::Holders { holders: holders.clone() },
             Logged::Deadlock => PostgresFact::Deadlock,
-            Logged::Canceled(kind) => PostgresFact::Canceled { user: *kind == logs::Cancellation::UserRequest },
+            Logged::Canceled(kind) => {
+                PostgresFact::Canceled { user: *kind == logs::Cancellation::UserRequest }
+            }
             Logged::SerializationFailure => PostgresFact::SerializationFailure,
             Logged::Terminated(kind) => {
                 PostgresFact::Terminated { administrator: *kind == logs::Termination::AdministratorCommand }
@@ -295,7 +308,15 @@ impl Partial {
             _ => return,
         };
         let application = self.events.texts.add(&shorten(record.application_name, 64));
-        self.events.postgres.push(PostgresEvent { us, pid: record.pid, application, fact, fingerprint, input: 0, line });
+        self.events.postgres.push(PostgresEvent {
+            us,
+            pid: record.pid,
+            application,
+            fact,
+            fingerprint,
+            input: 0,
+            line,
+        });
     }
 
     fn activity(&mut self, snapshot: &logs::ActivitySnapshot<'_>, line: u64) {

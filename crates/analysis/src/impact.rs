@@ -13,7 +13,13 @@ const SLACK_US: i64 = 1_000_000;
 
 /// Measures one incident.
 #[must_use]
-pub fn measure(incident: &Found, events: &Events, deaths: &[Death], facts: &Facts, places: &Places<'_>) -> Impact {
+pub fn measure(
+    incident: &Found,
+    events: &Events,
+    deaths: &[Death],
+    facts: &Facts,
+    places: &Places<'_>,
+) -> Impact {
     let (from, to) = (incident.start_us - SLACK_US, incident.end_us + SLACK_US);
     let inside = |us: i64| (from..=to).contains(&us);
     Impact {
@@ -97,7 +103,9 @@ fn bus(events: &Events, inside: &dyn Fn(i64) -> bool) -> Bus {
 fn postgres(events: &Events, inside: &dyn Fn(i64) -> bool) -> Postgres {
     let has_log = !events.postgres.is_empty();
     let log = |wanted: fn(&PostgresFact) -> bool| {
-        has_log.then(|| events.postgres.iter().filter(|event| inside(event.us) && wanted(&event.fact)).count() as u64)
+        has_log.then(|| {
+            events.postgres.iter().filter(|event| inside(event.us) && wanted(&event.fact)).count() as u64
+        })
     };
     let snapshots = || events.snapshots.iter().filter(|snapshot| inside(snapshot.us));
     let over_30s = snapshots()
@@ -121,7 +129,8 @@ fn postgres(events: &Events, inside: &dyn Fn(i64) -> bool) -> Postgres {
         .filter_map(|snapshot| {
             let printed = snapshot.counts.and_then(|counts| counts.idle_in_transaction);
             let listed = snapshot.total.map(|_| {
-                let idle = snapshot.sessions.iter().filter(|session| session.state == State::IdleInTransaction);
+                let idle =
+                    snapshot.sessions.iter().filter(|session| session.state == State::IdleInTransaction);
                 u32::try_from(idle.count()).unwrap_or(u32::MAX)
             });
             printed.max(listed)
@@ -139,7 +148,9 @@ fn postgres(events: &Events, inside: &dyn Fn(i64) -> bool) -> Postgres {
 /// In flight at nginx, from arrivals and ends (methods 3.2).
 fn saturation(events: &Events, facts: &Facts, from: i64, to: i64) -> Saturation {
     let mut steps: Vec<(i64, i32)> = Vec::new();
-    for access in events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some()) {
+    for access in
+        events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some())
+    {
         let (arrival, end) = (access.arrival_us().max(from), access.end_us.min(to));
         if arrival < end {
             steps.push((arrival, 1));

@@ -120,8 +120,25 @@ pub fn deaths(events: &Events, streams: &[u32]) -> Vec<Death> {
     deaths
 }
 
-fn new_death(event: &OdooEvent, pid: u32, stream: u32, class: u32, reason: Reason, limit_s: Option<u32>) -> Death {
-    Death { us: event.us, pid, stream, class, reason, limit_s, lines: 1, input: event.input, line: event.line }
+fn new_death(
+    event: &OdooEvent,
+    pid: u32,
+    stream: u32,
+    class: u32,
+    reason: Reason,
+    limit_s: Option<u32>,
+) -> Death {
+    Death {
+        us: event.us,
+        pid,
+        stream,
+        class,
+        reason,
+        limit_s,
+        lines: 1,
+        input: event.input,
+        line: event.line,
+    }
 }
 
 /// Sorted ends of requests by stream and worker.
@@ -159,7 +176,8 @@ fn add_kernel_kills(events: &Events, deaths: &mut Vec<Death>) {
     for kill in &events.kernel {
         let name = events.texts.get(kill.name);
         let is_odoo = class_of.contains_key(&kill.pid) || name.contains("odoo") || name.contains("python");
-        let known = deaths.iter().any(|death| death.pid == kill.pid && (death.us - kill.us).abs() < 5 * SECOND_US);
+        let known =
+            deaths.iter().any(|death| death.pid == kill.pid && (death.us - kill.us).abs() < 5 * SECOND_US);
         if is_odoo && !known {
             deaths.push(Death {
                 us: kill.us,

@@ -111,7 +111,9 @@ pub fn find(paths: &[PathBuf], left_out: &mut Vec<String>) -> Result<Vec<Found>,
         if metadata.is_dir() {
             walk(path, path, &mut found, left_out).map_err(open_error)?;
         } else {
-            let label = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+            let label = path
+                .file_name()
+                .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
             found.push(Found { place: Some(path.clone()), label });
         }
     }
@@ -150,7 +152,10 @@ fn walk(root: &Path, directory: &Path, found: &mut Vec<Found>, left_out: &mut Ve
         } else if kind.is_file() {
             found.push(Found { place: Some(path), label });
         } else {
-            left_out.push(format!("{label}: not followed, it is {}", if kind.is_symlink() { "a symbolic link" } else { "no regular file" }));
+            left_out.push(format!(
+                "{label}: not followed, it is {}",
+                if kind.is_symlink() { "a symbolic link" } else { "no regular file" }
+            ));
         }
     }
     Ok(())
@@ -165,9 +170,7 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
     let context = context(&found, options)?;
     let inputs: Vec<Input> = found
         .par_iter()
-        .map(|file| {
-            read_one(file, &context, options).unwrap_or_else(|error| unreadable(file, &error))
-        })
+        .map(|file| read_one(file, &context, options).unwrap_or_else(|error| unreadable(file, &error)))
         .collect();
     for (file, input) in found.iter().zip(&inputs) {
         let named = file.place.as_ref().is_some_and(|place| paths.contains(place));
@@ -175,7 +178,8 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
             && input.bytes == 0
             && input.partial.ledger.total() == 0
         {
-            let path = file.place.as_ref().map_or_else(|| file.label.clone(), |place| place.display().to_string());
+            let path =
+                file.place.as_ref().map_or_else(|| file.label.clone(), |place| place.display().to_string());
             return Err(Error::Open { path, source: io::Error::other(problem.clone()) });
         }
     }
@@ -236,7 +240,11 @@ fn open_file(place: &Path) -> io::Result<File> {
     let file = File::open(place)?;
     let kind = file.metadata()?.file_type();
     // Pipes come from shells: `stormtrace analyze <(zcat odoo.log.gz)`. Devices may never end.
-    if kind.is_file() || is_pipe(kind) { Ok(file) } else { Err(io::Error::other("neither a file nor a pipe")) }
+    if kind.is_file() || is_pipe(kind) {
+        Ok(file)
+    } else {
+        Err(io::Error::other("neither a file nor a pipe"))
+    }
 }
 
 #[cfg(unix)]
@@ -281,7 +289,10 @@ fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<In
         problems.push(damage(&error));
         reader = Box::new(io::empty());
     }
-    let name = Path::new(&file.label).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = Path::new(&file.label)
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let detected = detect::detect(&head, &name, context);
     let (carrier, format, source, score, partial) = match &detected {
         Some(found) => {
@@ -297,7 +308,18 @@ fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<In
         }
     };
     let (sha256, bytes) = finish(&state);
-    Ok(Input { label: file.label.clone(), bytes, sha256, container: container_name, carrier, format, source, score, partial, problems })
+    Ok(Input {
+        label: file.label.clone(),
+        bytes,
+        sha256,
+        container: container_name,
+        carrier,
+        format,
+        source,
+        score,
+        partial,
+        problems,
+    })
 }
 
 fn finish(state: &Arc<Mutex<(Sha256, u64)>>) -> (String, u64) {

@@ -542,7 +542,13 @@ pub struct Recovery {
 impl Default for Recovery {
     /// Nothing is known.
     fn default() -> Self {
-        Recovery { verdict: "unknown", recovered_at: None, held_s: None, required_s: 900.0, criteria: Vec::new() }
+        Recovery {
+            verdict: "unknown",
+            recovered_at: None,
+            held_s: None,
+            required_s: 900.0,
+            criteria: Vec::new(),
+        }
     }
 }
 

@@ -19,10 +19,22 @@ pub fn requests(events: &Events) -> PolarsResult<DataFrame> {
     DataFrame::new_infer_height(vec![
         Column::new("end_us".into(), access.iter().map(|access| access.end_us).collect::<Vec<_>>()),
         Column::new("lane".into(), access.iter().map(|access| access.lane.name()).collect::<Vec<_>>()),
-        Column::new("method".into(), access.iter().map(|access| events.texts.get(access.method)).collect::<Vec<_>>()),
-        Column::new("route".into(), access.iter().map(|access| route(events.texts.get(access.path))).collect::<Vec<_>>()),
-        Column::new("status".into(), access.iter().map(|access| u32::from(access.status)).collect::<Vec<_>>()),
-        Column::new("request_time_us".into(), access.iter().map(|access| access.request_time_us).collect::<Vec<_>>()),
+        Column::new(
+            "method".into(),
+            access.iter().map(|access| events.texts.get(access.method)).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "route".into(),
+            access.iter().map(|access| route(events.texts.get(access.path))).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "status".into(),
+            access.iter().map(|access| u32::from(access.status)).collect::<Vec<_>>(),
+        ),
+        Column::new(
+            "request_time_us".into(),
+            access.iter().map(|access| access.request_time_us).collect::<Vec<_>>(),
+        ),
     ])
 }
 
@@ -32,7 +44,8 @@ pub fn requests(events: &Events) -> PolarsResult<DataFrame> {
 /// What polars says.
 pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
     let frame = requests(events)?;
-    let (lanes, methods, routes) = (frame.column("lane")?.str()?, frame.column("method")?.str()?, frame.column("route")?.str()?);
+    let (lanes, methods, routes) =
+        (frame.column("lane")?.str()?, frame.column("method")?.str()?, frame.column("route")?.str()?);
     let (statuses, times) = (frame.column("status")?.u32()?, frame.column("request_time_us")?.i64()?);
     let groups = frame.group_by_stable(["lane", "method", "route"])?;
     let busy: i64 = times.iter().flatten().sum();
@@ -57,12 +70,15 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
             p95_ms: ms(0.95),
             p99_ms: ms(0.99),
             max_ms: ms(1.0),
-            failed: rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500)).count() as u64,
+            failed: rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500)).count()
+                as u64,
             share_of_busy_time: (busy > 0).then(|| own as f64 / busy as f64),
         });
     }
     endpoints.sort_by(|a, b| {
-        let share = |endpoint: &Endpoint| if endpoint.lane == "bus" { -1.0 } else { endpoint.share_of_busy_time.unwrap_or(0.0) };
+        let share = |endpoint: &Endpoint| {
+            if endpoint.lane == "bus" { -1.0 } else { endpoint.share_of_busy_time.unwrap_or(0.0) }
+        };
         share(b)
             .total_cmp(&share(a))
             .then_with(|| b.count.cmp(&a.count))
@@ -85,7 +101,10 @@ pub fn queries(events: &Events, places: &Places<'_>) -> Vec<Query> {
     for event in &events.postgres {
         let PostgresFact::Duration { duration_us, query } = event.fact else { continue };
         let seconds = duration_us as f64 / 1e6;
-        let wait: i64 = waited.range((event.pid, event.us - duration_us)..=(event.pid, event.us + 1000)).map(|(_, us)| *us).sum();
+        let wait: i64 = waited
+            .range((event.pid, event.us - duration_us)..=(event.pid, event.us + 1000))
+            .map(|(_, us)| *us)
+            .sum();
         let row = rows.entry(query).or_insert_with(|| Query {
             fingerprint: events.texts.get(query).to_owned(),
             calls: 0,
@@ -109,8 +128,14 @@ pub fn queries(events: &Events, places: &Places<'_>) -> Vec<Query> {
 #[must_use]
 pub fn route(path: &str) -> String {
     let segment = |segment: &str| {
-        let hexadecimal = segment.len() >= 7 && segment.contains(|c: char| c.is_ascii_digit()) && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        if !segment.is_empty() && (segment.bytes().all(|byte| byte.is_ascii_digit()) || hexadecimal) { "*".to_owned() } else { segment.to_owned() }
+        let hexadecimal = segment.len() >= 7
+            && segment.contains(|c: char| c.is_ascii_digit())
+            && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        if !segment.is_empty() && (segment.bytes().all(|byte| byte.is_ascii_digit()) || hexadecimal) {
+            "*".to_owned()
+        } else {
+            segment.to_owned()
+        }
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }

@@ -19,7 +19,8 @@ pub fn draw(events: &Events, deaths: &[Death], window: (i64, i64)) -> Timeline {
     let bucket_us = bucket_s * 1_000_000;
     let from = window.0.div_euclid(bucket_us) * bucket_us;
     let buckets = usize::try_from((window.1 - from) / bucket_us + 1).unwrap_or(1);
-    let at = |us: i64| usize::try_from((us - from).div_euclid(bucket_us)).ok().filter(|index| *index < buckets);
+    let at =
+        |us: i64| usize::try_from((us - from).div_euclid(bucket_us)).ok().filter(|index| *index < buckets);
     let mut line = Timeline {
         from: Some(Time(from)),
         bucket_s: u64::try_from(bucket_s).unwrap_or(10),
@@ -90,7 +91,9 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 #[allow(clippy::indexing_slicing)] // bounded by `buckets`
 fn in_flight(events: &Events, line: &mut Timeline, from: i64, bucket_us: i64) {
     let mut steps: Vec<(i64, i32)> = Vec::new();
-    for access in events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some()) {
+    for access in
+        events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some())
+    {
         steps.push((access.arrival_us(), 1));
         steps.push((access.end_us, -1));
     }

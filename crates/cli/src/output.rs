@@ -27,7 +27,8 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         since_us: arguments.since.as_deref().map(instant).transpose()?,
         until_us: arguments.until.as_deref().map(instant).transpose()?,
     };
-    let report = in_pool(&arguments.reading, || stormtrace_analysis::analyze(&arguments.reading.paths, &options))?;
+    let report =
+        in_pool(&arguments.reading, || stormtrace_analysis::analyze(&arguments.reading.paths, &options))?;
     for (path, writer) in files {
         write_file(path, writer, &report).with_context(|| path.display().to_string())?;
     }
@@ -45,7 +46,8 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
     let options = stormtrace_analysis::Options { read: reading(&arguments.reading), ..Default::default() };
-    let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.reading.paths, &options))?;
+    let report =
+        in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.reading.paths, &options))?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.format == "json" {
         stormtrace_report::json::write_inspect(&report, &terminal_options(&arguments.reading), &mut out)?;

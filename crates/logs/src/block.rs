@@ -52,7 +52,14 @@ pub struct Blocks<'r, R> {
 impl<'r, R: Read> Blocks<'r, R> {
     /// Blocks of about `size` bytes from `reader`, of which `head` was already read.
     pub fn new(head: Vec<u8>, reader: R, recipe: Recipe<'r>, size: usize) -> Self {
-        Blocks { reader, recipe, size: size.clamp(64, LONGEST_RECORD_BYTES / 2), carry: head, next_line: 1, ended: false }
+        Blocks {
+            reader,
+            recipe,
+            size: size.clamp(64, LONGEST_RECORD_BYTES / 2),
+            carry: head,
+            next_line: 1,
+            ended: false,
+        }
     }
 
     /// The next block; `None` at the end. After an error the bytes read so far still come as a last block.
@@ -162,7 +169,8 @@ impl<'r, R: Read> Blocks<'r, R> {
     fn is_partial(&self, before: &[u8]) -> bool {
         let last = before.get(..before.len().saturating_sub(1)).unwrap_or_default();
         let start = memrchr(b'\n', last).map_or(0, |at| at + 1);
-        last.get(start..).is_some_and(|line| self.recipe.carrier.peel(line).is_ok_and(|peeled| peeled.partial))
+        last.get(start..)
+            .is_some_and(|line| self.recipe.carrier.peel(line).is_ok_and(|peeled| peeled.partial))
     }
 }
 
@@ -221,16 +229,21 @@ pub fn records(
         let Peeled { payload, outer, partial, stream, program } = peeled;
         // Blocks may be cut before a record that follows a complete entry; pieces of other streams that are still
         // waiting there are given up, so that the outcome is the same wherever the cuts fall.
-        if !pending.is_empty() && !partial && !after_piece && recipe.format.starts_record(&clean(Cow::Borrowed(&payload))) {
+        if !pending.is_empty()
+            && !partial
+            && !after_piece
+            && recipe.format.starts_record(&clean(Cow::Borrowed(&payload)))
+        {
             for piece in pending.drain(..) {
                 ledger.skip(piece.line, piece.lines, "piece_without_end");
             }
         }
         after_piece = partial;
-        let (payload, first_line, lines) = match join(&mut pending, payload, partial, stream, entry_line, lines) {
-            Some(joined) => joined,
-            None => continue,
-        };
+        let (payload, first_line, lines) =
+            match join(&mut pending, payload, partial, stream, entry_line, lines) {
+                Some(joined) => joined,
+                None => continue,
+            };
         let payload = clean(payload);
         if recipe.format.starts_record(&payload) || open.is_none() {
             if let Some(record) = open.take() {
@@ -243,7 +256,12 @@ pub fn records(
                 }
                 _ => None,
             };
-            open = Some(Open { line: first_line, lines, raw: Raw { text: payload, outer, program, orphan }, slice });
+            open = Some(Open {
+                line: first_line,
+                lines,
+                raw: Raw { text: payload, outer, program, orphan },
+                slice,
+            });
         } else if let Some(record) = open.as_mut() {
             record.lines += lines;
             record.append(bytes, &payload, entry_at, entry);
@@ -374,7 +392,8 @@ fn strip_colours(text: &[u8]) -> Vec<u8> {
         out.extend_from_slice(before);
         rest = match escape.get(1) {
             Some(b'[') => {
-                let parameters = escape.iter().skip(2).take_while(|byte| !byte.is_ascii_alphabetic()).take(32).count();
+                let parameters =
+                    escape.iter().skip(2).take_while(|byte| !byte.is_ascii_alphabetic()).take(32).count();
                 escape.get(2 + parameters + 1..).unwrap_or_default()
             }
             _ => escape.get(1..).unwrap_or_default(),

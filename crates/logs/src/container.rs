@@ -42,9 +42,13 @@ pub fn open<'r>(mut input: impl Read + Send + 'r) -> io::Result<Contents<'r>> {
 #[must_use]
 pub fn describe_damage(error: &io::Error, container: &str) -> String {
     match (container, error.kind()) {
-        ("gzip", io::ErrorKind::UnexpectedEof) => "the gzip stream is truncated; what came before the cut was read".to_owned(),
+        ("gzip", io::ErrorKind::UnexpectedEof) => {
+            "the gzip stream is truncated; what came before the cut was read".to_owned()
+        }
         ("gzip", io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
-            format!("the gzip stream is damaged or followed by other bytes ({error}); what came before was read")
+            format!(
+                "the gzip stream is damaged or followed by other bytes ({error}); what came before was read"
+            )
         }
         _ => format!("reading stopped early: {error}"),
     }

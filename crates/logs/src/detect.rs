@@ -78,7 +78,13 @@ fn peel_sample<'a>(head: &'a [u8], carrier: &dyn Carrier) -> Option<(Vec<Cow<'a,
     (good > 0 && share >= CARRIER_SHARE).then_some((lines, share))
 }
 
-fn tally<'a>(carrier: &dyn Carrier, entry: &'a [u8], tried: &mut u32, good: &mut u32, lines: &mut Vec<Cow<'a, [u8]>>) {
+fn tally<'a>(
+    carrier: &dyn Carrier,
+    entry: &'a [u8],
+    tried: &mut u32,
+    good: &mut u32,
+    lines: &mut Vec<Cow<'a, [u8]>>,
+) {
     match carrier.peel(entry) {
         Ok(peeled) => {
             // Indented lines pass every journald text carrier: only its own stamp proves a carrier.

@@ -63,7 +63,11 @@ pub fn civil_us(year: i64, month: i64, day: i64, hour: i64, minute: i64, second:
     if !(1970..=2100).contains(&year) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let date = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)?;
+    let date = NaiveDate::from_ymd_opt(
+        i32::try_from(year).ok()?,
+        u32::try_from(month).ok()?,
+        u32::try_from(day).ok()?,
+    )?;
     let days = date.signed_duration_since(NaiveDate::default()).num_days();
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * SECOND_US)
 }
@@ -71,7 +75,8 @@ pub fn civil_us(year: i64, month: i64, day: i64, hour: i64, minute: i64, second:
 /// `HH:MM:SS` at the start of `bytes`, in seconds.
 #[must_use]
 pub fn clock_s(bytes: &[u8]) -> Option<i64> {
-    let (hour, minute, second) = (digits(bytes.get(0..2)?)?, digits(bytes.get(3..5)?)?, digits(bytes.get(6..8)?)?);
+    let (hour, minute, second) =
+        (digits(bytes.get(0..2)?)?, digits(bytes.get(3..5)?)?, digits(bytes.get(6..8)?)?);
     (bytes.get(2) == Some(&b':') && bytes.get(5) == Some(&b':') && hour < 24 && minute < 60 && second <= 60)
         .then_some(hour * 3600 + minute * 60 + second)
 }
@@ -81,10 +86,14 @@ pub fn clock_s(bytes: &[u8]) -> Option<i64> {
 #[must_use]
 pub fn date_time_us(bytes: &[u8]) -> Option<i64> {
     let separator = *bytes.get(4)?;
-    if !matches!(separator, b'-' | b'/') || bytes.get(7) != Some(&separator) || !matches!(bytes.get(10), Some(b' ' | b'T')) {
+    if !matches!(separator, b'-' | b'/')
+        || bytes.get(7) != Some(&separator)
+        || !matches!(bytes.get(10), Some(b' ' | b'T'))
+    {
         return None;
     }
-    let day = civil_us(digits(bytes.get(0..4)?)?, digits(bytes.get(5..7)?)?, digits(bytes.get(8..10)?)?, 0, 0, 0)?;
+    let day =
+        civil_us(digits(bytes.get(0..4)?)?, digits(bytes.get(5..7)?)?, digits(bytes.get(8..10)?)?, 0, 0, 0)?;
     Some(day + clock_s(bytes.get(11..19)?)? * SECOND_US)
 }
 
@@ -123,7 +132,8 @@ pub fn offset_s(bytes: &[u8]) -> Option<(i32, usize)> {
         Some(byte) if byte.is_ascii_digit() => (bytes.get(3..5).and_then(digits)?, 5),
         _ => (0, 3),
     };
-    (hours <= 15 && minutes < 60).then(|| (sign * i32::try_from(hours * 3600 + minutes * 60).unwrap_or(0), used))
+    (hours <= 15 && minutes < 60)
+        .then(|| (sign * i32::try_from(hours * 3600 + minutes * 60).unwrap_or(0), used))
 }
 
 /// ISO 8601 date and time with optional fraction and offset at the start of `bytes`: the stamp and the bytes
@@ -135,7 +145,9 @@ pub fn iso(bytes: &[u8]) -> Option<(Stamp, usize)> {
     let rest = bytes.get(19 + used..).unwrap_or_default();
     let local = base + fraction;
     Some(match offset_s(rest) {
-        Some((0, length)) if rest.first() == Some(&b'Z') => (Stamp::utc(local, resolution_us), 19 + used + length),
+        Some((0, length)) if rest.first() == Some(&b'Z') => {
+            (Stamp::utc(local, resolution_us), 19 + used + length)
+        }
         Some((offset, length)) => {
             let us = local - i64::from(offset) * SECOND_US;
             (Stamp { us, zone: Zone::Offset(offset), resolution_us }, 19 + used + length)

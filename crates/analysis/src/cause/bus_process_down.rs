@@ -26,7 +26,13 @@ impl Suspect for BusProcessDown {
     fn weigh(&self, m: &Measures, kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
         let alone = kind == Kind::BusOutage && m.misrouted.count < 5;
-        weighed.say(alone, 20.0, 20.0, format!("{} bus requests failed while the HTTP lane was healthy", m.bus_failed), Vec::new());
+        weighed.say(
+            alone,
+            20.0,
+            20.0,
+            format!("{} bus requests failed while the HTTP lane was healthy", m.bus_failed),
+            Vec::new(),
+        );
         weighed
     }
 }

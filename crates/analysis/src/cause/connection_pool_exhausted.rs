@@ -23,8 +23,20 @@ impl Suspect for ConnectionPoolExhausted {
     fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
         weighed.count(&m.pool_full, 3, 12.0, 10.0, "times the pool was full");
-        weighed.say(m.http_500 * 2 > m.failed.max(1), 4.0, 4.0, format!("{} of {} failures are 500", m.http_500, m.failed), Vec::new());
-        weighed.say(m.most_lock_waiters == 0 && m.lock_waits.count < 5, 2.0, 10.0, format!("{} sessions waited for locks", m.most_lock_waiters), Vec::new());
+        weighed.say(
+            m.http_500 * 2 > m.failed.max(1),
+            4.0,
+            4.0,
+            format!("{} of {} failures are 500", m.http_500, m.failed),
+            Vec::new(),
+        );
+        weighed.say(
+            m.most_lock_waiters == 0 && m.lock_waits.count < 5,
+            2.0,
+            10.0,
+            format!("{} sessions waited for locks", m.most_lock_waiters),
+            Vec::new(),
+        );
         weighed
     }
 }

@@ -24,11 +24,19 @@ impl Suspect for CpuBoundRequests {
         let mut weighed = Weighed::default();
         weighed.count(&m.cpu_kills, 2, 12.0, 3.0, "workers ended by limit_time_cpu");
         match m.cpu_busy {
-            Some(busy) => weighed.say(busy >= 85.0, 5.0, 6.0, format!("median processor use {busy:.0} %"), Vec::new()),
+            Some(busy) => {
+                weighed.say(busy >= 85.0, 5.0, 6.0, format!("median processor use {busy:.0} %"), Vec::new())
+            }
             None => weighed.unknown("processor use: no host metrics"),
         }
         if let Some(share) = m.sql_share {
-            weighed.say(share < 0.3, 3.0, 4.0, format!("{:.0} % of the time of slow requests was SQL", 100.0 * share), Vec::new());
+            weighed.say(
+                share < 0.3,
+                3.0,
+                4.0,
+                format!("{:.0} % of the time of slow requests was SQL", 100.0 * share),
+                Vec::new(),
+            );
         }
         weighed
     }

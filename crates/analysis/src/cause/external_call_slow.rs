@@ -24,10 +24,25 @@ impl Suspect for ExternalCallSlow {
         let mut weighed = Weighed::default();
         weighed.count(&m.external, 1, 6.0, 0.0, "calls to outside services that failed");
         if let (Some(share), Some(busy)) = (m.sql_share, m.cpu_busy) {
-            weighed.say(share < 0.3 && busy < 60.0, 5.0, 4.0, format!("slow requests spent {:.0} % in SQL while processors were {busy:.0} % busy", 100.0 * share), Vec::new());
+            weighed.say(
+                share < 0.3 && busy < 60.0,
+                5.0,
+                4.0,
+                format!(
+                    "slow requests spent {:.0} % in SQL while processors were {busy:.0} % busy",
+                    100.0 * share
+                ),
+                Vec::new(),
+            );
         }
         if m.snapshots > 0 {
-            weighed.say(m.slow_statements.count == 0 && m.most_lock_waiters == 0, 4.0, 6.0, "no long statement and no lock wait in the snapshots".to_owned(), Vec::new());
+            weighed.say(
+                m.slow_statements.count == 0 && m.most_lock_waiters == 0,
+                4.0,
+                6.0,
+                "no long statement and no lock wait in the snapshots".to_owned(),
+                Vec::new(),
+            );
         }
         weighed
     }

@@ -141,7 +141,9 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> 
             _ => {}
         }
     }
-    for event in events.odoo.iter().filter(|event| (from - 90 * SECOND_US..=from + 30 * SECOND_US).contains(&event.us)) {
+    for event in
+        events.odoo.iter().filter(|event| (from - 90 * SECOND_US..=from + 30 * SECOND_US).contains(&event.us))
+    {
         if matches!(event.fact, OdooFact::CronStart { .. }) {
             m.cron_started.add(|| places.reference(event.input, event.line, event.us));
         }
@@ -156,7 +158,9 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> 
         let place = || places.reference(error.input, error.line, error.us);
         match error.failure {
             Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams) => m.refused.add(place),
-            Some(UpstreamFailure::PrematureClose | UpstreamFailure::PrematureCloseBody) => m.premature.add(place),
+            Some(UpstreamFailure::PrematureClose | UpstreamFailure::PrematureCloseBody) => {
+                m.premature.add(place)
+            }
             Some(UpstreamFailure::ConnectTimeout) => m.connect_timeouts.add(place),
             _ => {}
         }
@@ -165,12 +169,15 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> 
     postgres(&mut m, picture, places, from, to);
     m.sql_share = sql_share(picture, from, to);
     m.arrival_factor = arrival_factor(picture, incident);
-    m.restart = restarts(picture).into_iter().find(|(stop, running)| *stop <= to && *running >= from - 30 * SECOND_US);
+    m.restart = restarts(picture)
+        .into_iter()
+        .find(|(stop, running)| *stop <= to && *running >= from - 30 * SECOND_US);
     m
 }
 
 fn host(m: &mut Measures, picture: &Picture<'_>, from: i64, to: i64) {
-    let samples: Vec<_> = picture.events.host.iter().filter(|sample| (from..=to).contains(&sample.us)).collect();
+    let samples: Vec<_> =
+        picture.events.host.iter().filter(|sample| (from..=to).contains(&sample.us)).collect();
     m.host_samples = samples.len() as u64;
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
@@ -199,7 +206,9 @@ fn postgres(m: &mut Measures, picture: &Picture<'_>, places: &Places<'_>, from: 
                 waited.insert(*pid, *waited_us);
             }
             PostgresFact::TooManyClients => m.too_many_clients.add(place),
-            PostgresFact::Checkpoint { sync_us, .. } => m.checkpoint_sync_s = m.checkpoint_sync_s.max(*sync_us as f64 / 1e6),
+            PostgresFact::Checkpoint { sync_us, .. } => {
+                m.checkpoint_sync_s = m.checkpoint_sync_s.max(*sync_us as f64 / 1e6)
+            }
             _ => {}
         }
     }
@@ -217,10 +226,12 @@ fn postgres(m: &mut Measures, picture: &Picture<'_>, places: &Places<'_>, from: 
         if let Some(idle) = snapshot.counts.and_then(|counts| counts.idle_in_transaction) {
             m.sampled_idle_in_transaction = m.sampled_idle_in_transaction.max(u64::from(idle));
         }
-        let by_pid: FxHashMap<u32, &Session> = snapshot.sessions.iter().map(|session| (session.pid, session)).collect();
+        let by_pid: FxHashMap<u32, &Session> =
+            snapshot.sessions.iter().map(|session| (session.pid, session)).collect();
         let waiting: Vec<&Session> = snapshot.sessions.iter().filter(|session| session.lock_wait).collect();
         m.most_lock_waiters = m.most_lock_waiters.max(waiting.len() as u64);
-        m.most_io_waiters = m.most_io_waiters.max(snapshot.sessions.iter().filter(|session| session.io_wait).count() as u64);
+        m.most_io_waiters =
+            m.most_io_waiters.max(snapshot.sessions.iter().filter(|session| session.io_wait).count() as u64);
         for session in &waiting {
             all_waits += 1;
             let Some(root) = follow(session, &by_pid) else { continue };
@@ -229,7 +240,11 @@ fn postgres(m: &mut Measures, picture: &Picture<'_>, places: &Places<'_>, from: 
             if let Some(seen) = by_pid.get(&root) {
                 let idle = seen.state == State::IdleInTransaction;
                 let age = if idle { seen.xact_age_us } else { seen.query_age_us };
-                let older = entry.1.as_ref().and_then(|known| known.age_s).is_none_or(|known| age.is_some_and(|age| age as f64 / 1e6 > known));
+                let older = entry
+                    .1
+                    .as_ref()
+                    .and_then(|known| known.age_s)
+                    .is_none_or(|known| age.is_some_and(|age| age as f64 / 1e6 > known));
                 if older {
                     entry.1 = Some(Culprit {
                         pid: Some(root),
@@ -244,7 +259,9 @@ fn postgres(m: &mut Measures, picture: &Picture<'_>, places: &Places<'_>, from: 
                 }
             }
         }
-        for session in snapshot.sessions.iter().filter(|session| session.state == State::Active && !session.lock_wait) {
+        for session in
+            snapshot.sessions.iter().filter(|session| session.state == State::Active && !session.lock_wait)
+        {
             if session.query_age_us.is_some_and(|age| age > 5 * SECOND_US) {
                 m.slow_statements.add(|| places.reference(snapshot.input, session.line, snapshot.us));
                 m.slowest_s = m.slowest_s.max(session.query_age_us.unwrap_or(0) as f64 / 1e6);
@@ -276,7 +293,11 @@ fn from_log(
     let events = picture.events;
     for event in events.postgres.iter().filter(|event| (from..=to).contains(&event.us)) {
         let holders = match &event.fact {
-            PostgresFact::StillWaiting { holders, .. } | PostgresFact::Holders { holders } if !holders.is_empty() => holders,
+            PostgresFact::StillWaiting { holders, .. } | PostgresFact::Holders { holders }
+                if !holders.is_empty() =>
+            {
+                holders
+            }
             _ => continue,
         };
         *all_waits += 1;
@@ -303,7 +324,9 @@ fn from_log(
                         culprit.age_s = Some(duration_us as f64 / 1e6);
                     }
                 }
-                PostgresFact::UnexpectedEof | PostgresFact::Terminated { .. } if idle.is_none() => *idle = Some(true),
+                PostgresFact::UnexpectedEof | PostgresFact::Terminated { .. } if idle.is_none() => {
+                    *idle = Some(true)
+                }
                 _ => {}
             }
         }
@@ -344,7 +367,11 @@ fn sql_share(picture: &Picture<'_>, from: i64, to: i64) -> Option<f64> {
 /// How many times more requests arrived around the onset than before it.
 fn arrival_factor(picture: &Picture<'_>, incident: &Found) -> Option<f64> {
     let rate = |from: i64, to: i64| {
-        let arrived = picture.events.access.iter().filter(|access| access.lane == Lane::Http && (from..to).contains(&access.arrival_us()));
+        let arrived = picture
+            .events
+            .access
+            .iter()
+            .filter(|access| access.lane == Lane::Http && (from..to).contains(&access.arrival_us()));
         (to > from).then(|| arrived.count() as f64 / ((to - from) as f64 / 1e6))
     };
     let before_from = picture.window.0.max(incident.start_us - 600 * SECOND_US);
@@ -353,6 +380,7 @@ fn arrival_factor(picture: &Picture<'_>, incident: &Found) -> Option<f64> {
         return None;
     }
     let before = rate(before_from, before_to)?;
-    let during = rate(incident.start_us - 30 * SECOND_US, incident.end_us.min(incident.start_us + 120 * SECOND_US))?;
+    let during =
+        rate(incident.start_us - 30 * SECOND_US, incident.end_us.min(incident.start_us + 120 * SECOND_US))?;
     (before > 0.0).then_some(during / before)
 }

@@ -36,7 +36,14 @@ pub struct Weighed {
 
 impl Weighed {
     /// Evidence for, when `holds`; evidence against of weight `against_db`, when not.
-    pub fn say(&mut self, holds: bool, for_db: f64, against_db: f64, statement: String, refs: Vec<Reference>) {
+    pub fn say(
+        &mut self,
+        holds: bool,
+        for_db: f64,
+        against_db: f64,
+        statement: String,
+        refs: Vec<Reference>,
+    ) {
         let (status, weight_db) =
             if holds { (EvidenceStatus::Present, for_db) } else { (EvidenceStatus::Absent, -against_db) };
         self.evidence.push(Evidence { status, statement, weight_db, refs });
@@ -45,13 +52,24 @@ impl Weighed {
     /// A counted sign.
     pub fn count(&mut self, count: &Count, at_least: u64, for_db: f64, against_db: f64, what: &str) {
         let statement = format!("{} {what}", count.count);
-        self.say(count.count >= at_least, for_db, against_db, statement, count.first.iter().cloned().collect());
+        self.say(
+            count.count >= at_least,
+            for_db,
+            against_db,
+            statement,
+            count.first.iter().cloned().collect(),
+        );
     }
 
     /// What a missing source would have told.
     pub fn unknown(&mut self, statement: &str) {
         let statement = statement.to_owned();
-        self.evidence.push(Evidence { status: EvidenceStatus::Unknown, statement, weight_db: 0.0, refs: Vec::new() });
+        self.evidence.push(Evidence {
+            status: EvidenceStatus::Unknown,
+            statement,
+            weight_db: 0.0,
+            refs: Vec::new(),
+        });
     }
 
     fn weight(&self) -> f64 {
@@ -130,15 +148,16 @@ pub fn diagnose(measures: &Measures, kind: Kind) -> Diagnosis {
     let best = causes.first().map_or(0.0, |cause| cause.weight_db);
     let margin = best - causes.get(1).map_or(0.0, |cause| cause.weight_db);
     let missing = missing(measures);
-    let verdict = if gate.is_some() || (best >= ESTABLISHED_DB.0 && margin >= ESTABLISHED_DB.1 && missing.is_empty()) {
-        Certainty::Established
-    } else if best >= PROBABLE_DB.0 && margin >= PROBABLE_DB.1 {
-        Certainty::Probable
-    } else if best >= PROBABLE_DB.0 {
-        Certainty::Ambiguous
-    } else {
-        Certainty::NotDeterminable
-    };
+    let verdict =
+        if gate.is_some() || (best >= ESTABLISHED_DB.0 && margin >= ESTABLISHED_DB.1 && missing.is_empty()) {
+            Certainty::Established
+        } else if best >= PROBABLE_DB.0 && margin >= PROBABLE_DB.1 {
+            Certainty::Probable
+        } else if best >= PROBABLE_DB.0 {
+            Certainty::Ambiguous
+        } else {
+            Certainty::NotDeterminable
+        };
     let named = matches!(verdict, Certainty::Established | Certainty::Probable);
     if named && let Some(first) = causes.first_mut() {
         first.role = Role::Trigger;
@@ -154,7 +173,9 @@ fn missing(measures: &Measures) -> Vec<String> {
         missing.push("snapshots of pg_stat_activity (with pg_blocking_pids) during the incident".to_owned());
     }
     if !measures.postgres_log {
-        missing.push("the PostgreSQL log, with log_lock_waits = on and log_min_duration_statement set".to_owned());
+        missing.push(
+            "the PostgreSQL log, with log_lock_waits = on and log_min_duration_statement set".to_owned(),
+        );
     }
     if measures.host_samples == 0 {
         missing.push("host metrics (vmstat -t 5, or sar) during the incident".to_owned());

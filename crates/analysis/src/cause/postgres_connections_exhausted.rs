@@ -23,7 +23,13 @@ impl Suspect for PostgresConnectionsExhausted {
     fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
         weighed.count(&m.too_many_clients, 3, 15.0, 10.0, "connections refused for lack of slots");
-        weighed.say(m.http_500 * 2 > m.failed, 4.0, 0.0, format!("{} of {} failures are 500", m.http_500, m.failed), Vec::new());
+        weighed.say(
+            m.http_500 * 2 > m.failed,
+            4.0,
+            0.0,
+            format!("{} of {} failures are 500", m.http_500, m.failed),
+            Vec::new(),
+        );
         weighed
     }
 }

@@ -23,9 +23,21 @@ impl Suspect for ProxyTimeoutTooShort {
     fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
         let only_504 = m.http_504 > 0 && 10 * m.http_504 >= 9 * m.failed && m.kills == 0;
-        weighed.say(only_504, 5.0, 6.0, format!("{} of {} failures are 504, {} workers were killed", m.http_504, m.failed, m.kills), Vec::new());
+        weighed.say(
+            only_504,
+            5.0,
+            6.0,
+            format!("{} of {} failures are 504, {} workers were killed", m.http_504, m.failed, m.kills),
+            Vec::new(),
+        );
         if let Some((middle, spread)) = m.timeout_spread {
-            weighed.say(spread < 0.2 && m.connect_timeouts.count == 0, 5.0, 4.0, format!("the 504s took {middle:.1} s, give or take {spread:.2} s"), Vec::new());
+            weighed.say(
+                spread < 0.2 && m.connect_timeouts.count == 0,
+                5.0,
+                4.0,
+                format!("the 504s took {middle:.1} s, give or take {spread:.2} s"),
+                Vec::new(),
+            );
         }
         weighed
     }

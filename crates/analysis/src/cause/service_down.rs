@@ -25,7 +25,13 @@ impl Suspect for ServiceDown {
     }
     fn weigh(&self, m: &Measures, kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
-        weighed.say(kind == Kind::ServiceOutage, 20.0, 20.0, "requests were refused at once, none was served".to_owned(), Vec::new());
+        weighed.say(
+            kind == Kind::ServiceOutage,
+            20.0,
+            20.0,
+            "requests were refused at once, none was served".to_owned(),
+            Vec::new(),
+        );
         weighed.count(&m.refused, 3, 10.0, 0.0, "upstream connections refused");
         weighed
     }

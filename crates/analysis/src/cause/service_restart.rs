@@ -25,7 +25,13 @@ impl Suspect for ServiceRestart {
     }
     fn weigh(&self, _m: &Measures, kind: Kind) -> Weighed {
         let mut weighed = Weighed::default();
-        weighed.say(kind == Kind::ServiceRestart, 20.0, 20.0, "a stop and a start with failures only between them".to_owned(), Vec::new());
+        weighed.say(
+            kind == Kind::ServiceRestart,
+            20.0,
+            20.0,
+            "a stop and a start with failures only between them".to_owned(),
+            Vec::new(),
+        );
         weighed
     }
 }

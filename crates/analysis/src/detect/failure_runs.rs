@@ -30,7 +30,8 @@ pub struct Run {
 /// Finds the runs in requests given as (end, failed), in any order; `failing` is the ratio that anchors the bad state.
 #[must_use]
 pub fn find(requests: impl Iterator<Item = (i64, bool)>, failing: f64) -> Vec<Run> {
-    let mut buckets: std::collections::BTreeMap<i64, (u32, u32, i64, i64)> = std::collections::BTreeMap::new();
+    let mut buckets: std::collections::BTreeMap<i64, (u32, u32, i64, i64)> =
+        std::collections::BTreeMap::new();
     for (end_us, failed) in requests {
         let bucket = buckets.entry(end_us.div_euclid(BUCKET_US)).or_insert((0, 0, i64::MAX, i64::MIN));
         bucket.1 += 1;
@@ -42,7 +43,8 @@ pub fn find(requests: impl Iterator<Item = (i64, bool)>, failing: f64) -> Vec<Ru
     }
     let enter = (buckets.len().max(2) as f64).ln();
     // Empty buckets cost nothing in either state, so only the filled ones are walked.
-    let cost = |bad: u32, all: u32, p: f64| -(f64::from(bad) * p.ln() + f64::from(all - bad) * (1.0 - p).ln());
+    let cost =
+        |bad: u32, all: u32, p: f64| -(f64::from(bad) * p.ln() + f64::from(all - bad) * (1.0 - p).ln());
     let (mut low, mut high) = (0.0f64, enter);
     let mut back: Vec<(bool, bool)> = Vec::with_capacity(buckets.len());
     for (bad, all, _, _) in buckets.values() {
@@ -89,14 +91,20 @@ mod tests {
 
     #[test]
     fn a_failing_stretch_is_found_where_it_is() {
-        let runs = find((0..3600).map(|second| (second * S, (1000..1200).contains(&second) && second % 3 == 0)), HTTP_FAILING);
+        let runs = find(
+            (0..3600).map(|second| (second * S, (1000..1200).contains(&second) && second % 3 == 0)),
+            HTTP_FAILING,
+        );
         assert_eq!(runs.len(), 1);
         assert_eq!((runs[0].first_us, runs[0].last_us), (1002 * S, 1197 * S));
     }
 
     #[test]
     fn blips_and_sparse_errors_are_no_run() {
-        assert!(find((0..3600).map(|second| (second * S, (1000..1010).contains(&second))), HTTP_FAILING).is_empty());
+        assert!(
+            find((0..3600).map(|second| (second * S, (1000..1010).contains(&second))), HTTP_FAILING)
+                .is_empty()
+        );
         assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0)), HTTP_FAILING).is_empty());
     }
 

@@ -11,7 +11,13 @@ const LEVEL: f64 = 0.01;
 /// Judges a group of kills in order of time (µs). `outside` kills happened in the rest of `window`, which is what the
 /// logs cover; `limit_us` is the time limit that killed. `None`: no burst.
 #[must_use]
-pub fn judge(group: &[i64], outside: u64, limit_us: i64, workers: Option<u32>, window: (i64, i64)) -> Option<String> {
+pub fn judge(
+    group: &[i64],
+    outside: u64,
+    limit_us: i64,
+    workers: Option<u32>,
+    window: (i64, i64),
+) -> Option<String> {
     let (first, last) = (group.first()?, group.last()?);
     let span_s = ((last - first) as f64 / 1e6).max(10.0);
     let quiet_s = ((window.1 - window.0) as f64 / 1e6 - span_s).max(LEAST_QUIET_S);
@@ -19,7 +25,8 @@ pub fn judge(group: &[i64], outside: u64, limit_us: i64, workers: Option<u32>, w
     let tries = group.len() as f64 + outside as f64;
     let chance = (predictive_tail(group.len() as u64 - 1, outside, quiet_s, span_s) * tries).min(1.0);
     let half = workers.map(|workers| (workers as usize).div_ceil(2).max(2));
-    let absolute = most_within(group, 120_000_000) >= 3 || half.is_some_and(|half| most_within(group, limit_us) >= half);
+    let absolute =
+        most_within(group, 120_000_000) >= 3 || half.is_some_and(|half| most_within(group, limit_us) >= half);
     (group.len() >= 2 && (chance < LEVEL || absolute)).then(|| {
         format!(
             "{} worker kills in {span_s:.0} s, {outside} outside in {:.0} min{}",

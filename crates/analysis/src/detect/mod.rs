@@ -73,7 +73,9 @@ impl Picture<'_> {
     /// A websocket handshake that the client gave up on: it is answered at once or not at all. (A long poll without an
     /// answer is what a closed tab leaves.)
     fn hung_handshake(&self, access: &Access) -> bool {
-        access.status == 499 && access.upstream_status == 0 && self.events.texts.get(access.path).starts_with("/websocket")
+        access.status == 499
+            && access.upstream_status == 0
+            && self.events.texts.get(access.path).starts_with("/websocket")
     }
 
     /// When a request that failed began.
@@ -82,7 +84,10 @@ impl Picture<'_> {
             return access.arrival_us();
         }
         match access.status {
-            504 => access.end_us - self.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64),
+            504 => {
+                access.end_us
+                    - self.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64)
+            }
             _ => access.end_us,
         }
     }
@@ -106,7 +111,8 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
     let kills = picture.http_kills().count();
     let http = || picture.events.access.iter().filter(|access| access.lane == Lane::Http);
-    let runs = failure_runs::find(http().map(|access| (access.end_us, access.failed())), failure_runs::HTTP_FAILING);
+    let runs =
+        failure_runs::find(http().map(|access| (access.end_us, access.failed())), failure_runs::HTTP_FAILING);
     let marks = marks(picture, Access::failed);
     let mut found = Vec::new();
     for group in marks.chunk_by(|a, b| b.at_us - a.at_us <= gap_us) {
@@ -131,7 +137,15 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
         }
         let kind = if stormy || !killed.is_empty() { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
         let start_us = group.iter().map(|mark| mark.start_us).min().unwrap_or(first.at_us);
-        found.push(Found { kind, start_us, end_us: last.at_us, reasons, episodes: vec![(start_us, last.at_us)], failures: group.len(), isolated: false });
+        found.push(Found {
+            kind,
+            start_us,
+            end_us: last.at_us,
+            reasons,
+            episodes: vec![(start_us, last.at_us)],
+            failures: group.len(),
+            isolated: false,
+        });
     }
     found
 }
@@ -221,7 +235,10 @@ fn add_isolated(picture: &Picture<'_>, found: &mut Vec<Found>) {
             kind: Kind::HttpErrorBurst,
             start_us: first.at_us.min(first.start_us.max(first.at_us - RELAPSE_US)),
             end_us: last.at_us,
-            reasons: vec![format!("worker kills {kills}, gateway errors {}: too few for an incident", group.len() - kills)],
+            reasons: vec![format!(
+                "worker kills {kills}, gateway errors {}: too few for an incident",
+                group.len() - kills
+            )],
             episodes: vec![(first.start_us, last.at_us)],
             failures: group.len(),
             isolated: true,
@@ -258,21 +275,28 @@ fn classify(picture: &Picture<'_>, found: &mut [Found]) {
             .events
             .access
             .iter()
-            .filter(|access| access.lane == Lane::Http && access.failed() && (from..=to).contains(&access.end_us))
+            .filter(|access| {
+                access.lane == Lane::Http && access.failed() && (from..=to).contains(&access.end_us)
+            })
             .collect();
         let refused = picture
             .events
             .nginx
             .iter()
             .filter(|error| (from..=to).contains(&error.us) && error.lane == Lane::Http)
-            .filter(|error| matches!(error.failure, Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams)))
+            .filter(|error| {
+                matches!(error.failure, Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams))
+            })
             .count();
         let instant = failed
             .iter()
             .filter(|access| access.status == 502 && access.request_time_us.is_none_or(|time| time < 100_000))
             .count();
         let served = picture.events.access.iter().filter(|access| {
-            access.lane == Lane::Http && !access.failed() && access.status != 499 && (from..=to).contains(&access.end_us)
+            access.lane == Lane::Http
+                && !access.failed()
+                && access.status != 499
+                && (from..=to).contains(&access.end_us)
         });
         let most_refused = 2 * refused.max(instant) >= failed.len().max(1);
         if !most_refused || 2 * served.count() > failed.len().max(1) * 3 {
@@ -289,14 +313,23 @@ fn classify(picture: &Picture<'_>, found: &mut [Found]) {
 
 /// A stop and the start after it (or a start in mid-log) near a span: (stop, start), µs.
 fn restart_near(picture: &Picture<'_>, from: i64, to: i64) -> Option<(i64, i64)> {
-    restarts(picture).into_iter().find(|(stop, start)| *stop <= to + 30 * SECOND_US && *start >= from - 30 * SECOND_US)
+    restarts(picture)
+        .into_iter()
+        .find(|(stop, start)| *stop <= to + 30 * SECOND_US && *start >= from - 30 * SECOND_US)
 }
 
 /// Every restart of the service in mid-log: (last sign before, service running again), µs.
 pub fn restarts(picture: &Picture<'_>) -> Vec<(i64, i64)> {
     let mut restarts = Vec::new();
     let mut stop: Option<i64> = None;
-    let first_sign = picture.events.odoo.first().map(|event| event.us).into_iter().chain(picture.events.served.first().map(|request| request.end_us)).min();
+    let first_sign = picture
+        .events
+        .odoo
+        .first()
+        .map(|event| event.us)
+        .into_iter()
+        .chain(picture.events.served.first().map(|request| request.end_us))
+        .min();
     for event in &picture.events.odoo {
         match event.fact {
             OdooFact::Stopping | OdooFact::StoppingForcefully | OdooFact::Reloading => {
@@ -320,9 +353,9 @@ pub fn restarts(picture: &Picture<'_>) -> Vec<(i64, i64)> {
 fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
     for (stop, running) in restarts(picture) {
         let (from, to) = (stop - 10 * SECOND_US, running + 60 * SECOND_US);
-        let part_of_another = found.iter().any(|incident| {
-            incident.start_us - 60 * SECOND_US <= to && incident.end_us + RELAPSE_US >= from
-        });
+        let part_of_another = found
+            .iter()
+            .any(|incident| incident.start_us - 60 * SECOND_US <= to && incident.end_us + RELAPSE_US >= from);
         if part_of_another {
             continue;
         }
@@ -336,7 +369,11 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
         let last = failures.iter().map(|access| access.end_us).max();
         let start_us = first.map_or(stop, |first| first.min(stop.max(first)));
         let end_us = last.unwrap_or(running).max(start_us);
-        let kind = if end_us - start_us > 2 * LONGEST_RESTART_US { Kind::ServiceOutage } else { Kind::ServiceRestart };
+        let kind = if end_us - start_us > 2 * LONGEST_RESTART_US {
+            Kind::ServiceOutage
+        } else {
+            Kind::ServiceRestart
+        };
         found.push(Found {
             kind,
             start_us,
@@ -356,7 +393,8 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
 /// Failures of the bus lane: a symptom inside another incident, an incident of their own else.
 fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
     let bus = || picture.events.access.iter().filter(|access| access.lane == Lane::Bus);
-    let runs = failure_runs::find(bus().map(|access| (access.end_us, access.failed())), failure_runs::BUS_FAILING);
+    let runs =
+        failure_runs::find(bus().map(|access| (access.end_us, access.failed())), failure_runs::BUS_FAILING);
     let mut spans: Vec<(i64, i64, String)> = runs
         .into_iter()
         .map(|run| {
@@ -420,7 +458,9 @@ fn misrouted(picture: &Picture<'_>) -> Vec<(i64, i64, String)> {
         })
         .map(|request| request.end_us - request.remaining_us.unwrap_or(0).max(0))
         .collect();
-    times.extend(events.odoo.iter().filter(|event| event.fact == OdooFact::BusMisrouted).map(|event| event.us));
+    times.extend(
+        events.odoo.iter().filter(|event| event.fact == OdooFact::BusMisrouted).map(|event| event.us),
+    );
     times.sort_unstable();
     let mut spans = Vec::new();
     for group in times.chunk_by(|a, b| b - a <= GAP_US) {

@@ -52,10 +52,7 @@ fn request(line: &str, tail: &str) -> String {
 #[test]
 fn requests() {
     with(REQUEST, |record| {
-        assert_eq!(
-            (record.pid, record.level, record.stamp.us),
-            (17092, Level::Info, 1_795_458_740_041_000)
-        );
+        assert_eq!((record.pid, record.level, record.stamp.us), (17092, Level::Info, 1_795_458_740_041_000));
         assert_eq!((record.database, record.logger), (b"prod17".as_slice(), b"werkzeug".as_slice()));
         assert!(record.message.ends_with(b"\" 200 -"));
     });
@@ -123,19 +120,15 @@ fn server_messages() {
     server("Worker (5) exiting. request_count: 2000, registry count: 1.", |record| {
         assert!(matches!(record.event, OdooEvent::WorkerExiting { pid: 5, request_count: 2000 }));
     });
-    for text in [
-        "Worker (5) Exception occured, exiting...",
-        "Worker WorkerHTTP (5) Exception occurred, exiting...",
-    ] {
+    for text in
+        ["Worker (5) Exception occured, exiting...", "Worker WorkerHTTP (5) Exception occurred, exiting..."]
+    {
         server(text, |record| assert!(matches!(record.event, OdooEvent::WorkerException { pid: 5 })));
     }
     server(
         "Thread <Thread(odoo.service.http.request.1, started 1)> virtual real time limit (151/120s) reached.",
         |record| {
-            assert!(matches!(
-                record.event,
-                OdooEvent::ThreadTimeout { elapsed_s: 151, limit_s: 120, .. }
-            ));
+            assert!(matches!(record.event, OdooEvent::ThreadTimeout { elapsed_s: 151, limit_s: 120, .. }));
         },
     );
     server("Gevent virtual memory limit reached: 99", |record| {
@@ -166,12 +159,9 @@ fn server_messages() {
             ));
         },
     );
-    with(
-        "2026-11-23 18:28:01,941 7 INFO o15 odoo.modules.registry: Registry loaded in 1.250s ",
-        |record| {
-            assert!(matches!(record.event, OdooEvent::RegistryLoaded { duration_us: Some(1_250_000) }));
-        },
-    );
+    with("2026-11-23 18:28:01,941 7 INFO o15 odoo.modules.registry: Registry loaded in 1.250s ", |record| {
+        assert!(matches!(record.event, OdooEvent::RegistryLoaded { duration_us: Some(1_250_000) }));
+    });
 }
 
 #[test]
@@ -207,9 +197,7 @@ fn exceptions() {
         (true, Some(Exception::QueryCanceled))
     );
     assert_eq!(
-        http(
-            "psycopg2.OperationalError: server closed the connection unexpectedly\n\tThis probably means\n"
-        ),
+        http("psycopg2.OperationalError: server closed the connection unexpectedly\n\tThis probably means\n"),
         (true, Some(Exception::ConnectionClosed))
     );
     assert_eq!(

@@ -145,12 +145,7 @@ fn templates_compile_and_read() {
         let record = read(&format, line);
         assert_eq!(record.end.unwrap().us / 1000, *ms, "{template}");
         assert_eq!(
-            (
-                record.status,
-                record.request_time_us,
-                record.upstream_response_time_us,
-                record.upstream_addr
-            ),
+            (record.status, record.request_time_us, record.upstream_response_time_us, record.upstream_addr),
             (*status, *time, *upstream, address.as_bytes()),
             "{template}"
         );
@@ -228,8 +223,7 @@ fn odd_requests() {
         (r#""GET /?q=\x22\x5C HTTP/3.0" 499 0"#, "GET", r"/?q=\x22\x5C", "escaped"),
     ];
     for (request, method, path, why) in rows {
-        let line =
-            format!(r#"1.2.3.4 - - [23/Nov/2026:20:24:34 +0200] {request} "-" "say \x22hi\x22 \x5C""#);
+        let line = format!(r#"1.2.3.4 - - [23/Nov/2026:20:24:34 +0200] {request} "-" "say \x22hi\x22 \x5C""#);
         let record = read(&format, &line);
         assert_eq!((record.method, record.path), (method.as_bytes(), path.as_bytes()), "{why}");
         assert_eq!(record.user_agent, br"say \x22hi\x22 \x5C");
