@@ -42,6 +42,8 @@ fn kills<'d>(events: &Events, deaths: impl Iterator<Item = &'d Death>, places: &
         kills.lines += death.lines;
         let class = match events.texts.get(death.class) {
             "" => "unknown",
+            // In threaded mode the class is the thread's own name, of which there is one per request.
+            class if class.starts_with("<Thread") => "Thread",
             class => class,
         };
         *kills.by_class.entry(class.to_owned()).or_insert(0) += 1;
