@@ -31,8 +31,15 @@ impl Ledger {
             return;
         }
         *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
-        if self.examples.len() < EXAMPLES {
-            self.examples.push((at, reason));
+        self.remember(at, reason);
+    }
+
+    /// Keeps the examples that come first in the file, in whatever order they are met.
+    fn remember(&mut self, at: u64, reason: &'static str) {
+        let place = self.examples.partition_point(|known| *known <= (at, reason));
+        if place < EXAMPLES {
+            self.examples.insert(place, (at, reason));
+            self.examples.truncate(EXAMPLES);
         }
     }
 
@@ -55,6 +62,8 @@ impl Ledger {
         for (reason, lines) in &later.skipped_by_reason {
             *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
         }
-        self.examples.extend(later.examples.iter().take(EXAMPLES.saturating_sub(self.examples.len())));
+        for (at, reason) in &later.examples {
+            self.remember(*at, reason);
+        }
     }
 }
