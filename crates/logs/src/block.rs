@@ -167,10 +167,16 @@ impl<'r, R: Read> Blocks<'r, R> {
 
     /// Whether the last entry of `before` goes on in the next one.
     fn is_partial(&self, before: &[u8]) -> bool {
-        let last = before.get(..before.len().saturating_sub(1)).unwrap_or_default();
-        let start = memrchr(b'\n', last).map_or(0, |at| at + 1);
-        last.get(start..)
-            .is_some_and(|line| self.recipe.carrier.peel(line).is_ok_and(|peeled| peeled.partial))
+        let whole = before.strip_suffix(b"\n").unwrap_or(before);
+        let mut end = whole.len();
+        loop {
+            let start = memrchr(b'\n', whole.get(..end).unwrap_or_default()).map_or(0, |at| at + 1);
+            if start == 0 || self.recipe.carrier.starts_entry(whole.get(start..end).unwrap_or_default()) {
+                let entry = trim_newline(whole.get(start..).unwrap_or_default());
+                return self.recipe.carrier.peel(entry).is_ok_and(|peeled| peeled.partial);
+            }
+            end = start - 1;
+        }
     }
 }
 
@@ -223,6 +229,7 @@ pub fn records(
             Err(reason) => {
                 let reason = if entry.is_empty() { "blank" } else { reason };
                 ledger.skip(entry_line, lines, reason);
+                after_piece = false;
                 continue;
             }
         };

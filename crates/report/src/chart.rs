@@ -12,10 +12,13 @@ use crate::words;
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 988.0;
-const TOP: f64 = 34.0;
+/// Leaves room for half a label of the time axis.
+const RIGHT: f64 = 962.0;
+const TOP: f64 = 42.0;
 const PANEL: f64 = 78.0;
 const GAP: f64 = 34.0;
+/// Room under the last panel for the labels of the time axis.
+const AXIS: f64 = 30.0;
 /// More columns than this would be narrower than an eye can tell apart.
 const COLUMNS: i64 = 230;
 const SECOND: i64 = 1_000_000;
@@ -71,8 +74,8 @@ impl View {
 pub fn timeline(report: &Report) -> Option<(String, String)> {
     let view = view(report)?;
     let panels = panels(&view);
-    let height = TOP + panels.len() as f64 * (PANEL + GAP) + 24.0;
-    let bottom = height - 24.0 - GAP + 8.0;
+    let bottom = TOP + panels.len() as f64 * (PANEL + GAP) - GAP + 20.0;
+    let height = bottom + AXIS;
     let mut svg = format!(
         "<svg class=\"chart\" viewBox=\"0 0 {WIDTH:.0} {height:.0}\" role=\"img\" \
          aria-label=\"Failures, requests in flight and query age over time\">\n"
@@ -110,7 +113,17 @@ pub fn timeline(report: &Report) -> Option<(String, String)> {
     if !unknown.is_empty() {
         let _ = write!(caption, "; unknown: {}", unknown.join(", "));
     }
-    caption.push_str(". Hatched: not covered by the source.");
+    caption.push('.');
+    if words::incidents(report).next().is_some() {
+        caption.push_str(" Shaded red: incident.");
+    }
+    if words::isolated(report).next().is_some() {
+        caption.push_str(" Shaded amber: isolated failures.");
+    }
+    if report.incidents.iter().any(|incident| !incident.isolated && !incident.actions.is_empty()) {
+        caption.push_str(" Numbers: actions, listed below.");
+    }
+    caption.push_str(" Hatched: the source covers nothing here.");
     Some((svg, caption))
 }
 
@@ -123,7 +136,7 @@ fn view(report: &Report) -> Option<View> {
 
     // An incident of minutes in a day of logs would be a hairline, so the chart zooms in on incidents.
     let (mut from, mut to) = (origin, end);
-    let told = report.incidents.iter().flat_map(|incident| {
+    let told = words::incidents(report).flat_map(|incident| {
         [incident.start, incident.end]
             .into_iter()
             .chain(incident.actions.iter().map(|action| action.time))
@@ -221,7 +234,7 @@ fn panels(view: &View) -> Vec<Panel> {
     if oldest.iter().any(Option::is_some) {
         let maximum = oldest.iter().flatten().copied().fold(0.0, f64::max);
         panels.push(Panel {
-            title: "Oldest active query",
+            title: "Oldest running query",
             source: "pg_stat_activity",
             series: vec![Series { label: "", class: "c-query", values: oldest }],
             bars: false,
@@ -270,8 +283,11 @@ impl Panel {
         if self.bars {
             let _ = write!(title, " per {}", words::duration(view.step as f64 / 1e6));
         }
+        if self.seconds {
+            title.push_str(", age at the snapshot");
+        }
         if self.logarithmic {
-            title.push_str(", log scale");
+            title.push_str(", logarithmic scale");
         }
         let _ = write!(into, "<text class=\"panel\" x=\"{LEFT}\" y=\"{:.0}\">{title}", top - 7.0);
         for series in self.series.iter().filter(|series| !series.label.is_empty()) {
@@ -284,11 +300,14 @@ impl Panel {
         into.push_str("</text>\n");
 
         let ticks: Vec<f64> = if self.logarithmic {
-            [1.0, 10.0, 60.0, 600.0, 3600.0, 36_000.0]
+            // The limit is always labelled; the rest keeps away from it.
+            let mut ticks: Vec<_> = [1.0, 10.0, 60.0, 600.0, 3600.0, 36_000.0]
                 .into_iter()
-                .filter(|tick| *tick <= limit * 1.001)
-                .collect()
-        } else if limit >= 4.0 {
+                .filter(|tick| height(*tick) < PANEL - 13.0)
+                .collect();
+            ticks.push(limit);
+            ticks
+        } else if limit >= 4.0 && (self.seconds || limit % 2.0 == 0.0) {
             vec![limit / 2.0, limit]
         } else {
             vec![limit]
@@ -381,10 +400,11 @@ fn shade(into: &mut String, view: &View, incident: &Incident, bottom: f64) {
         return;
     }
     let (left, right) = (view.x(incident.start.0), view.x(incident.end.0));
+    let class = if incident.isolated { "isolated" } else { "incident" };
     let _ = writeln!(
         into,
-        "<rect class=\"incident\" x=\"{left:.1}\" y=\"{:.0}\" width=\"{:.1}\" height=\"{:.1}\"/>\
-         <line class=\"edge\" x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{:.0}\" y2=\"{bottom:.1}\"/>",
+        "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{:.0}\" width=\"{:.1}\" height=\"{:.1}\"/>\
+         <line class=\"{class} edge\" x1=\"{left:.1}\" x2=\"{left:.1}\" y1=\"{:.0}\" y2=\"{bottom:.1}\"/>",
         TOP - 4.0,
         (right - left).max(1.5),
         bottom - TOP + 4.0,
@@ -452,12 +472,7 @@ fn time_axis(into: &mut String, view: &View, bottom: f64) {
         );
         time = time.saturating_add(step);
     }
-    let _ = writeln!(
-        into,
-        "<text class=\"tick\" text-anchor=\"end\" x=\"{:.0}\" y=\"{:.1}\">UTC</text>",
-        LEFT - 8.0,
-        bottom + 18.0
-    );
+    let _ = writeln!(into, "<text class=\"tick\" x=\"0\" y=\"{:.1}\">UTC</text>", bottom + 18.0);
 }
 
 /// Actions, numbered as in the legend, and the recovery.
@@ -465,7 +480,7 @@ fn markers(into: &mut String, report: &Report, view: &View, bottom: f64) {
     let mut number = 0u64;
     let mut last = f64::MIN;
     let mut raised = false;
-    for incident in &report.incidents {
+    for incident in words::incidents(report) {
         for action in &incident.actions {
             number = number.saturating_add(1);
             if !view.shows(action.time) {
@@ -474,7 +489,7 @@ fn markers(into: &mut String, report: &Report, view: &View, bottom: f64) {
             let x = view.x(action.time.0);
             raised = !raised && x - last < 20.0;
             last = x;
-            let y = if raised { 6.0 } else { 20.0 };
+            let y = if raised { 10.0 } else { 28.0 };
             let _ = writeln!(
                 into,
                 "<g class=\"action\"><line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{y}\" y2=\"{bottom:.1}\"/>\
@@ -489,11 +504,12 @@ fn markers(into: &mut String, report: &Report, view: &View, bottom: f64) {
         }
         if let Some(at) = incident.recovery.recovered_at.filter(|at| view.shows(*at)) {
             let x = view.x(at.0);
+            let anchor = if x > RIGHT - 120.0 { "end" } else { "start" };
             let _ = writeln!(
                 into,
                 "<g class=\"recovered\"><line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{bottom:.1}\"/>\
-                 <text x=\"{:.1}\" y=\"{:.0}\">recovered {}</text></g>",
-                x + 5.0,
+                 <text text-anchor=\"{anchor}\" x=\"{:.1}\" y=\"{:.0}\">recovered {}</text></g>",
+                if anchor == "end" { x - 5.0 } else { x + 5.0 },
                 TOP + 4.0,
                 words::clock(at)
             );
@@ -518,20 +534,20 @@ fn hovers(into: &mut String, view: &View, bottom: f64) {
             column.http_504,
             column.http_500,
             column.bus_failed,
-            words::maybe_duration(column.oldest_query_s),
+            words::age(column.oldest_query_s),
             words::maybe_count(column.in_flight.map(u64::from)),
         );
     }
     into.push_str("</g>\n");
 }
 
-/// The next of 1, 2, 5 times a power of ten.
+/// The next of 1, 2, 4, 6 times a power of ten, so that half of it is whole.
 fn round_up(value: f64) -> f64 {
     if !value.is_finite() || value <= 1.0 {
         return 1.0;
     }
     let magnitude = 10f64.powf(value.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
+    [1.0, 2.0, 4.0, 6.0, 8.0, 10.0]
         .into_iter()
         .map(|step| step * magnitude)
         .find(|step| *step >= value)

@@ -1,14 +1,17 @@
 //! JSON: the contract `stormtrace.report/1`, which is the model serialised.
 //!
-//! Lossless: log text is kept as it was. Characters that steer terminals or reorder text are written as
+//! Lossless but for secrets: log text is kept as it was, only values of passwords and keys in findings, actions
+//! and queries are hidden. Characters that steer terminals or reorder text are written as
 //! `\uXXXX`, which every JSON reader turns back, so printing the file is harmless too.
 
+use std::borrow::Cow;
 use std::io::{Error, Result, Write};
 
 use serde_json::json;
 use stormtrace_analysis::report::Report;
 
 use crate::escape::is_unsafe;
+use crate::secret::masked;
 use crate::{Options, Writer};
 
 /// The JSON writer.
@@ -28,7 +31,8 @@ impl Writer for Json {
         if options.inspect {
             return write_inspect(report, options, out);
         }
-        write_careful(&serde_json::to_string_pretty(report).map_err(Error::other)?, out)
+        let report = without_secrets(report);
+        write_careful(&serde_json::to_string_pretty(&report).map_err(Error::other)?, out)
     }
 }
 
@@ -46,6 +50,34 @@ pub fn write_inspect(report: &Report, _options: &Options, out: &mut dyn Write) -
         "notes": report.notes,
     });
     write_careful(&serde_json::to_string_pretty(&inspection).map_err(Error::other)?, out)
+}
+
+/// The report with the values of passwords and keys hidden where settings, SQL or targets are quoted.
+fn without_secrets(report: &Report) -> Report {
+    let mut report = report.clone();
+    let hide = |text: &mut String| {
+        if let Cow::Owned(hidden) = masked(text) {
+            *text = hidden;
+        }
+    };
+    for finding in &mut report.findings {
+        [&mut finding.title, &mut finding.detail, &mut finding.fix].into_iter().for_each(hide);
+    }
+    for query in &mut report.queries {
+        hide(&mut query.fingerprint);
+    }
+    for incident in &mut report.incidents {
+        incident.actions.iter_mut().for_each(|action| hide(&mut action.detail));
+        for cause in &mut incident.diagnosis.causes {
+            cause.culprit.iter_mut().filter_map(|culprit| culprit.query.as_mut()).for_each(hide);
+            cause.evidence.iter_mut().for_each(|evidence| hide(&mut evidence.statement));
+        }
+        for link in &mut incident.links {
+            link.request.iter_mut().chain(&mut link.candidates).for_each(|request| hide(&mut request.path));
+            link.backend.iter_mut().filter_map(|backend| backend.query.as_mut()).for_each(hide);
+        }
+    }
+    report
 }
 
 /// Outside strings JSON is plain ASCII and line breaks, so whatever else is found here stands in a string.

@@ -8,11 +8,14 @@ pub mod escape;
 pub mod html;
 pub mod json;
 pub mod markdown;
+mod secret;
 pub mod text;
 mod words;
 
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsStr;
 use std::io::{Result, Write};
@@ -54,6 +57,33 @@ pub trait Writer: Sync {
 pub const WRITERS: &[&dyn Writer] = &[&text::Text, &json::Json, &html::Html, &markdown::Markdown];
 
 /// The writer of that name.
+///
+/// ```
+/// use stormtrace_analysis::report::{Report, Timeline, Tool, Totals, Verdict};
+/// use stormtrace_report::{Options, by_name};
+///
+/// let report = Report {
+///     schema: "stormtrace.report/1",
+///     tool: Tool { name: "stormtrace", version: "0.1.0" },
+///     window: None,
+///     inputs: Vec::new(),
+///     coverage: Default::default(),
+///     clocks: Vec::new(),
+///     incidents: Vec::new(),
+///     endpoints: Vec::new(),
+///     queries: Vec::new(),
+///     findings: Vec::new(),
+///     timeline: Timeline::default(),
+///     totals: Totals::default(),
+///     verdict: Verdict::Unknown,
+///     headline: "Nothing was read.".to_owned(),
+///     notes: Vec::new(),
+/// };
+/// let mut text = Vec::new();
+/// by_name("text").ok_or("no such form")?.write(&report, &Options::default(), &mut text)?;
+/// assert!(String::from_utf8(text)?.starts_with("UNKNOWN  Nothing was read."));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Writer> {
     WRITERS.iter().copied().find(|writer| writer.name().eq_ignore_ascii_case(name))
@@ -67,23 +97,4 @@ pub fn by_extension(path: impl AsRef<Path>) -> Option<&'static dyn Writer> {
         .iter()
         .copied()
         .find(|writer| writer.extensions().iter().any(|known| known.eq_ignore_ascii_case(extension)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn writers_are_found_by_name_and_extension() {
-        for writer in WRITERS {
-            assert_eq!(by_name(writer.name()).map(Writer::name), Some(writer.name()));
-            for extension in writer.extensions() {
-                let found = by_extension(Path::new("report").with_extension(extension));
-                assert_eq!(found.map(Writer::name), Some(writer.name()));
-            }
-        }
-        assert!(by_name("pdf").is_none());
-        assert!(by_extension("report").is_none());
-        assert_eq!(by_extension("a/B.HTML").map(Writer::name), Some("html"));
-    }
 }

@@ -2,11 +2,12 @@
 
 use std::io::{Result, Write};
 
-use stormtrace_analysis::report::{Cause, EvidenceStatus, Incident, Input, Reference, Report, Time};
-
-use crate::escape::{
-    markdown_code as code, markdown_code_cell as code_cell, markdown_fence, markdown_text as safe,
+use stormtrace_analysis::report::{
+    Cause, EvidenceStatus, Incident, Input, Link, LinkRequest, Reference, Report, Time,
 };
+
+use crate::escape::{markdown_code, markdown_code_cell, markdown_fence, markdown_text};
+use crate::secret::masked;
 use crate::{Options, Writer, words};
 
 /// The Markdown writer.
@@ -14,6 +15,32 @@ use crate::{Options, Writer, words};
 pub struct Markdown;
 
 const REFERENCES_SHOWN: usize = 3;
+const LINKS_SHOWN: usize = 10;
+const ISOLATED_SHOWN: usize = 20;
+
+/// Log text as a sentence, without secrets.
+fn safe(text: &str) -> String {
+    markdown_text(&masked(text))
+}
+
+/// Log text as code, without secrets.
+fn code(text: &str) -> String {
+    markdown_code(&masked(text))
+}
+
+/// The same inside a table.
+fn code_cell(text: &str) -> String {
+    markdown_code_cell(&masked(text))
+}
+
+/// A place, which is needed whole.
+fn place(reference: &Reference) -> String {
+    markdown_code(&words::place(reference))
+}
+
+fn place_cell(reference: &Reference) -> String {
+    markdown_code_cell(&words::place(reference))
+}
 
 impl Writer for Markdown {
     fn name(&self) -> &'static str {
@@ -29,9 +56,10 @@ impl Writer for Markdown {
             return what_was_read(report, out);
         }
         summary(report, out)?;
-        for incident in &report.incidents {
-            write_incident(incident, out)?;
+        for incident in words::incidents(report) {
+            write_incident(report, incident, out)?;
         }
+        isolated(report, out)?;
         what_to_change(report, out)?;
         if !report.notes.is_empty() {
             writeln!(out, "## What could not be said\n")?;
@@ -45,8 +73,10 @@ impl Writer for Markdown {
 }
 
 fn summary(report: &Report, out: &mut dyn Write) -> Result<()> {
-    let day =
-        report.incidents.first().map(|incident| incident.start.format(" of %-d %B %Y")).unwrap_or_default();
+    let day = words::incidents(report)
+        .next()
+        .map(|incident| incident.start.format(" of %-d %B %Y"))
+        .unwrap_or_default();
     writeln!(out, "# Post-mortem: Odoo incident{day}\n")?;
     writeln!(out, "_Draft by {} {}. All times are UTC._\n", report.tool.name, report.tool.version)?;
     writeln!(out, "## Summary\n\n{}\n", safe(&report.headline))?;
@@ -56,15 +86,39 @@ fn summary(report: &Report, out: &mut dyn Write) -> Result<()> {
         words::verdict(report.verdict),
         words::window(report.window.as_ref())
     )?;
-    if report.incidents.is_empty() {
-        let covered: Vec<_> = report.coverage.keys().map(|source| code(source)).collect();
+    if words::incidents(report).next().is_none() {
+        let covered: Vec<_> = report.coverage.keys().map(|source| words::source(source)).collect();
         let covered = if covered.is_empty() { "no usable source".to_owned() } else { covered.join(", ") };
-        writeln!(out, "No incident was found. Checked: {covered}.\n")?;
+        writeln!(out, "No incident was found. Checked: {}.\n", safe(&covered))?;
     }
     Ok(())
 }
 
-fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
+/// Failures too few for an incident, a few lines each.
+fn isolated(report: &Report, out: &mut dyn Write) -> Result<()> {
+    let all = words::isolated(report).count();
+    if all == 0 {
+        return Ok(());
+    }
+    writeln!(out, "## Isolated failures\n\nToo few for an incident; listed so that no figure is lost.\n")?;
+    for incident in words::isolated(report).take(ISOLATED_SHOWN) {
+        write!(out, "- {}: {}", safe(&words::incident_span(incident)), safe(&incident.summary))?;
+        for reason in &incident.detection {
+            write!(out, " {}.", safe(reason.trim_end_matches('.')))?;
+        }
+        for (label, reference) in words::kill_places(&incident.impact) {
+            write!(out, " {label}: {}.", place(reference))?;
+        }
+        writeln!(out)?;
+    }
+    let hidden = all.saturating_sub(ISOLATED_SHOWN);
+    if hidden > 0 {
+        writeln!(out, "- … and {hidden} more")?;
+    }
+    writeln!(out)
+}
+
+fn write_incident(report: &Report, incident: &Incident, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "## {}: {}\n", safe(&incident.id), words::kind(incident.kind))?;
     writeln!(out, "{}, {}.\n", words::severity(incident.severity), safe(&words::incident_span(incident)))?;
     writeln!(out, "{}\n", safe(&incident.summary))?;
@@ -78,6 +132,11 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     writeln!(out)?;
     timeline(incident, out)?;
     writeln!(out, "### Root cause\n\n**{}**\n", safe(&words::diagnosis(incident)))?;
+    if incident.diagnosis.causes.is_empty() {
+        writeln!(out, "No cause could be weighed.\n")?;
+    } else {
+        writeln!(out, "_{}_\n", words::WEIGHTS)?;
+    }
     for cause in &incident.diagnosis.causes {
         write_cause(cause, out)?;
     }
@@ -88,6 +147,7 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
         }
         writeln!(out)?;
     }
+    links(incident, out)?;
     if !incident.actions.is_empty() {
         writeln!(
             out,
@@ -97,11 +157,11 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
             writeln!(
                 out,
                 "| {} | `{}` | {} | {} | {} |",
-                words::clock(action.time),
+                words::clock_near(action.time, incident.start),
                 action.kind,
                 code_cell(&words::one_line(&action.detail)),
                 safe(&action.effect),
-                code_cell(&words::place(&action.reference))
+                place_cell(&action.reference)
             )?;
         }
         writeln!(out)?;
@@ -113,10 +173,12 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
             writeln!(
                 out,
                 "| {} | {} | {} | {} |",
-                words::spaced(criterion.id),
+                words::criterion(criterion.id),
                 criterion.status,
-                criterion.since.map_or_else(|| "–".to_owned(), words::clock),
-                safe(&criterion.detail)
+                criterion
+                    .since
+                    .map_or_else(|| "–".to_owned(), |since| words::clock_near(since, incident.start)),
+                safe(&words::criterion_detail(report, incident, criterion))
             )?;
         }
         writeln!(out)?;
@@ -130,17 +192,15 @@ fn timeline(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     let nowhere = || "–".to_owned();
     rows.push((incident.start, "Incident starts: first blocked request arrives".to_owned(), nowhere()));
     let kills = &incident.impact.kills;
-    for (what, place) in [("First worker kill", &kills.first), ("Last worker kill", &kills.last)] {
-        if let Some((place, time)) = place.as_ref().and_then(|place| place.time.map(|time| (place, time))) {
-            rows.push((time, what.to_owned(), code_cell(&words::place(place))));
+    for (what, reference) in [("First worker kill", &kills.first), ("Last worker kill", &kills.last)] {
+        if let Some((reference, time)) =
+            reference.as_ref().and_then(|found| found.time.map(|time| (found, time)))
+        {
+            rows.push((time, what.to_owned(), place_cell(reference)));
         }
     }
     for action in &incident.actions {
-        rows.push((
-            action.time,
-            format!("Action: `{}`", action.kind),
-            code_cell(&words::place(&action.reference)),
-        ));
+        rows.push((action.time, format!("Action: `{}`", action.kind), place_cell(&action.reference)));
     }
     let end =
         if incident.ongoing_at_end { "Logs end before the incident does" } else { "Last failure a user saw" };
@@ -166,7 +226,7 @@ fn write_cause(cause: &Cause, out: &mut dyn Write) -> Result<()> {
         safe(&cause.summary)
     )?;
     if let Some(culprit) = &cause.culprit {
-        let place = culprit.reference.as_ref().map(|place| format!(", {}", code(&words::place(place))));
+        let place = culprit.reference.as_ref().map(|reference| format!(", {}", place(reference)));
         writeln!(
             out,
             "Who: {}{}\n",
@@ -174,22 +234,20 @@ fn write_cause(cause: &Cause, out: &mut dyn Write) -> Result<()> {
             place.unwrap_or_default()
         )?;
         if let Some(query) = &culprit.query {
-            writeln!(out, "{}", markdown_fence(query, "sql"))?;
+            writeln!(out, "{}", markdown_fence(&masked(query), "sql"))?;
         }
     }
     for evidence in &cause.evidence {
-        let mark = match evidence.status {
-            EvidenceStatus::Present => "**+**",
-            EvidenceStatus::Absent => "**absent**",
-            EvidenceStatus::Contradicted => "**contradicted**",
-            EvidenceStatus::Unknown => "**unknown**",
+        let weight = match evidence.status {
+            EvidenceStatus::Unknown => "?".to_owned(),
+            _ => words::weight(evidence.weight_db),
         };
-        let places = references(&evidence.refs);
         writeln!(
             out,
-            "- {mark} {} ({}){places}",
+            "- **{weight}** {}{}{}",
+            words::statement_lead(evidence.status),
             safe(&evidence.statement),
-            words::weight(evidence.weight_db)
+            references(&evidence.refs)
         )?;
     }
     if !cause.evidence.is_empty() {
@@ -201,12 +259,66 @@ fn write_cause(cause: &Cause, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
+/// From each kill to its blocker.
+fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
+    if incident.links.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
+         |---|---|---|---|---|---|"
+    )?;
+    for link in incident.links.iter().take(LINKS_SHOWN) {
+        let places: Vec<_> = words::link_places(link).into_iter().map(place_cell).collect();
+        writeln!(
+            out,
+            "| {} {} {} | {} | {} | {} | {} | {} |",
+            words::clock_near(link.kill.time, incident.start),
+            safe(&link.kill.class),
+            link.kill.pid,
+            requested(link),
+            link.backend
+                .as_ref()
+                .map_or_else(|| words::UNKNOWN.to_owned(), |backend| backend.pid.to_string()),
+            blocked_by(link),
+            words::confidence(link.confidence),
+            places.join(", ")
+        )?;
+    }
+    let hidden = incident.links.len().saturating_sub(LINKS_SHOWN);
+    if hidden > 0 {
+        writeln!(out, "\n… and {hidden} more")?;
+    }
+    writeln!(out)
+}
+
+fn requested(link: &Link) -> String {
+    let request = |request: &LinkRequest| {
+        let target = words::shortened(&request.path, 120);
+        format!("{} {}", code_cell(&format!("{} {target}", request.method)), request.status)
+    };
+    match &link.request {
+        Some(found) => request(found),
+        None if link.candidates.is_empty() => words::UNKNOWN.to_owned(),
+        None => format!("one of {}", words::plural(link.candidates.len() as u64, "request", "requests")),
+    }
+}
+
+fn blocked_by(link: &Link) -> String {
+    let Some(blocker) = &link.root_blocker else { return words::UNKNOWN.to_owned() };
+    let mut text = blocker.pid.to_string();
+    for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
+        text.push_str(&format!(", {}", safe(detail)));
+    }
+    text
+}
+
 fn references(references: &[Reference]) -> String {
     if references.is_empty() {
         return String::new();
     }
-    let places: Vec<_> =
-        references.iter().take(REFERENCES_SHOWN).map(|place| code(&words::place(place))).collect();
+    let places: Vec<_> = references.iter().take(REFERENCES_SHOWN).map(place).collect();
     let hidden = references.len().saturating_sub(REFERENCES_SHOWN);
     let more = if hidden > 0 { format!(" and {hidden} more") } else { String::new() };
     format!(" – {}{more}", places.join(", "))
@@ -221,7 +333,7 @@ fn what_to_change(report: &Report, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "### {} ({})\n", safe(&finding.title), words::severity(finding.severity))?;
         writeln!(out, "{}{}\n", safe(&finding.detail), references(&finding.refs))?;
         if !finding.fix.trim().is_empty() {
-            writeln!(out, "{}", markdown_fence(&finding.fix, ""))?;
+            writeln!(out, "{}", markdown_fence(&masked(&finding.fix), ""))?;
         }
     }
     Ok(())
@@ -232,22 +344,24 @@ fn what_was_read(report: &Report, out: &mut dyn Write) -> Result<()> {
     if report.inputs.is_empty() {
         return writeln!(out, "Nothing.");
     }
+    let day = words::common_day(&report.inputs);
     writeln!(
         out,
-        "| File | Taken for | Zone | Span | Lines | Skipped | Remarks |\n|---|---|---|---|--:|--:|---|"
+        "| File | Taken for | Zone | {} | Lines | Skipped | Remarks |\n|---|---|---|---|--:|--:|---|",
+        words::span_heading(day.as_deref()).replacen('s', "S", 1)
     )?;
     for input in &report.inputs {
         writeln!(
             out,
             "| {} | {} | {} | {} | {} | {} | {} |",
-            code_cell(&input.path),
+            markdown_code_cell(&input.path),
             if words::is_recognised(input) {
                 safe(&words::taken_for(input))
             } else {
                 "**not recognised**".to_owned()
             },
             input.zone.as_deref().map_or_else(|| "–".to_owned(), safe),
-            words::input_span(input),
+            words::input_span(input, day.as_deref()),
             words::count(input.lines.total),
             words::count(input.lines.skipped),
             remarks(input)
@@ -259,10 +373,10 @@ fn what_was_read(report: &Report, out: &mut dyn Write) -> Result<()> {
 fn remarks(input: &Input) -> String {
     let mut remarks = Vec::new();
     if let Some(other) = &input.duplicate_of {
-        remarks.push(format!("same records as {}", code_cell(other)));
+        remarks.push(format!("same records as {}", markdown_code_cell(other)));
     }
-    if !input.skipped_by_reason.is_empty() {
-        remarks.push(format!("skipped: {}", code_cell(&words::by_name(&input.skipped_by_reason))));
+    if let Some(skipped) = words::skipped(input) {
+        remarks.push(format!("skipped: {}", code_cell(&skipped)));
     }
     remarks.extend(input.problems.iter().map(|problem| safe(problem)));
     remarks.join("; ")
