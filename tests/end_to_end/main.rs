@@ -1,5 +1,9 @@
 //! End to end: the binary on real bundles, whole, cut and broken.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected shall fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected shall fail"
+)]
 
 mod common;
 mod determinism;

@@ -141,6 +141,8 @@ impl<'r, R: Read> Blocks<'r, R> {
         let bytes = &self.carry;
         let mut end = memrchr(b'\n', bytes)? + 1; // end of the last complete line
         let mut entry_end = end;
+        // The last entry of the buffer may go on behind its end.
+        let mut complete = !self.recipe.carrier.spans_lines();
         loop {
             let start = memrchr(b'\n', bytes.get(..end - 1)?).map_or(0, |at| at + 1);
             if start == 0 {
@@ -149,9 +151,10 @@ impl<'r, R: Read> Blocks<'r, R> {
             let line = bytes.get(start..end - 1)?;
             if self.recipe.carrier.starts_entry(line) {
                 let entry = bytes.get(start..entry_end - 1)?;
-                if self.begins_record(entry) && !self.is_partial(bytes.get(..start)?) {
+                if complete && self.begins_record(entry) && !self.is_partial(bytes.get(..start)?) {
                     return Some(start);
                 }
+                complete = true;
                 entry_end = start;
             }
             end = start;

@@ -119,6 +119,10 @@ impl Carrier for Export {
         "journald-export"
     }
 
+    fn spans_lines(&self) -> bool {
+        true
+    }
+
     fn starts_entry(&self, line: &[u8]) -> bool {
         line.starts_with(b"__CURSOR=")
     }

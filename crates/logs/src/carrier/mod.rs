@@ -35,6 +35,10 @@ pub trait Carrier: Send + Sync {
     fn starts_entry(&self, _line: &[u8]) -> bool {
         true
     }
+    /// Whether an entry may span lines, so that its end shows only where the next one begins.
+    fn spans_lines(&self) -> bool {
+        false
+    }
     /// Peels one entry (one physical line for line carriers, without its final newline).
     /// `Err` names the reason why this is not an entry of the carrier (`journald_marker`, `not_this_carrier` …).
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str>;
