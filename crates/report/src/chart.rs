@@ -117,7 +117,7 @@ pub fn timeline(report: &Report) -> Option<(String, String)> {
     if words::incidents(report).next().is_some() {
         caption.push_str(" Shaded red: incident.");
     }
-    if words::isolated(report).next().is_some() {
+    if words::isolated(report).any(|one| view.shows(one.start) || view.shows(one.end)) {
         caption.push_str(" Shaded amber: isolated failures.");
     }
     if report.incidents.iter().any(|incident| !incident.isolated && !incident.actions.is_empty()) {
