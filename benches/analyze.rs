@@ -35,10 +35,7 @@ fn text(name: &str) -> Vec<u8> {
 }
 
 /// Records in `text`, read as the analysis reads it, on one thread.
-fn count(text: &[u8], name: &str, context: &Context) -> u64 {
-    let head = &text[..text.len().min(detect::SAMPLE_BYTES)];
-    let detected = detect::detect(head, name, context).unwrap();
-    let recipe = Recipe { carrier: detected.carrier, format: detected.format.as_ref() };
+fn count(text: &[u8], recipe: Recipe<'_>) -> u64 {
     let mut blocks = Blocks::new(Vec::new(), text, recipe, stormtrace_logs::block::BLOCK_BYTES);
     let (mut memory, mut ledger, mut count) = (Memory::default(), Ledger::default(), 0);
     while let Some(block) = blocks.next_block().unwrap() {
@@ -75,11 +72,16 @@ fn parsing(criterion: &mut Criterion) {
             });
         });
         let file = Path::new(path).file_name().unwrap().to_str().unwrap();
-        let records = count(&text, file, &context);
-        assert!(expected == 0 || records == expected, "{name}: {records} records");
-        assert!(records > 0, "{name}");
+        let head = &text[..text.len().min(detect::SAMPLE_BYTES)];
+        group.bench_function("detect", |bencher| {
+            bencher.iter(|| assert!(detect::detect(black_box(head), file, &context).is_some()));
+        });
+        let detected = detect::detect(head, file, &context).unwrap();
+        let recipe = Recipe { carrier: detected.carrier, format: detected.format.as_ref() };
+        let records = count(&text, recipe);
+        assert!(records > 0 && (expected == 0 || records == expected), "{name}: {records} records");
         group.bench_function("records", |bencher| {
-            bencher.iter(|| assert_eq!(count(black_box(&text), file, &context), records));
+            bencher.iter(|| assert_eq!(count(black_box(&text), recipe), records));
         });
         group.finish();
     }

@@ -41,8 +41,14 @@ pub fn find(picture: &Picture<'_>, places: &Places<'_>, from: i64, to: i64) -> V
     }
     for (kind, first, _, count, reference) in rounds {
         let detail = match kind {
-            "pg_cancel_backend" => format!("{count} statements cancelled on user request"),
-            "pg_terminate_backend" => format!("{count} sessions terminated by an administrator"),
+            "pg_cancel_backend" => format!(
+                "{count} {} cancelled on user request",
+                if count == 1 { "statement" } else { "statements" }
+            ),
+            "pg_terminate_backend" => format!(
+                "{count} {} terminated by an administrator",
+                if count == 1 { "session" } else { "sessions" }
+            ),
             "alter_role_timeout" => "a timeout was set with ALTER".to_owned(),
             _ => "PostgreSQL was shut down".to_owned(),
         };
