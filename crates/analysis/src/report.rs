@@ -590,7 +590,7 @@ pub struct Endpoint {
     pub max_ms: Option<f64>,
     /// 5xx.
     pub failed: u64,
-    /// Share of the lane's summed request time.
+    /// Share of the http lane's summed request time; `None` in other lanes.
     pub share_of_busy_time: Option<f64>,
 }
 

@@ -48,7 +48,9 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
         (frame.column("lane")?.str()?, frame.column("method")?.str()?, frame.column("route")?.str()?);
     let (statuses, times) = (frame.column("status")?.u32()?, frame.column("request_time_us")?.i64()?);
     let groups = frame.group_by_stable(["lane", "method", "route"])?;
-    let busy: i64 = times.iter().flatten().sum();
+    // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
+    let http = lanes.iter().zip(times.iter()).filter(|(lane, _)| *lane == Some("http"));
+    let busy: i64 = http.filter_map(|(_, time)| time).sum();
     let mut endpoints = Vec::new();
     for group in groups.groups()?.column("groups")?.list()?.amortized_iter().flatten() {
         let rows: Vec<usize> = group.as_ref().u32()?.iter().flatten().map(|row| row as usize).collect();
@@ -57,6 +59,7 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
         sorted.sort_unstable();
         let ms = |q: f64| quantile(&sorted, q).map(|us| us as f64 / 1e3);
         let own: i64 = sorted.iter().sum();
+        let http = lanes.get(first) == Some("http");
         endpoints.push(Endpoint {
             method: methods.get(first).unwrap_or_default().to_owned(),
             route: routes.get(first).unwrap_or_default().to_owned(),
@@ -72,13 +75,11 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
             max_ms: ms(1.0),
             failed: rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500)).count()
                 as u64,
-            share_of_busy_time: (busy > 0).then(|| own as f64 / busy as f64),
+            share_of_busy_time: (http && busy > 0).then(|| own as f64 / busy as f64),
         });
     }
     endpoints.sort_by(|a, b| {
-        let share = |endpoint: &Endpoint| {
-            if endpoint.lane == "bus" { -1.0 } else { endpoint.share_of_busy_time.unwrap_or(0.0) }
-        };
+        let share = |endpoint: &Endpoint| endpoint.share_of_busy_time.unwrap_or(-1.0);
         share(b)
             .total_cmp(&share(a))
             .then_with(|| b.count.cmp(&a.count))
