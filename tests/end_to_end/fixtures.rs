@@ -89,12 +89,38 @@ fn lockstorm() {
         .filter(|path| !path.ends_with("expected.json"))
         .collect();
     assert!(unread.is_empty(), "{unread:?}");
+    assert_eq!(report["incidents"][0]["recovery"]["verdict"], "recovered");
+    check_links(&report["incidents"][0]);
 }
 
 #[test]
 fn buslane() {
     let report = check("buslane");
     check_ledger("buslane", &report);
+    // The logs end three minutes later: that is too short to call it recovered.
+    assert_eq!(report["incidents"][0]["recovery"]["verdict"], "unknown");
+}
+
+/// Every kill of an HTTP worker has its link; a request is named only where it is the only one.
+fn check_links(incident: &Value) {
+    let links = incident["links"].as_array().unwrap();
+    assert_eq!(links.len(), 60);
+    let mut exact = std::collections::BTreeSet::new();
+    for link in links {
+        let certain = link["confidence"] == "exact";
+        assert_eq!(certain, link["request"].is_object(), "{link}");
+        if !certain {
+            continue;
+        }
+        let request = &link["request"];
+        assert!(exact.insert(request["ref"]["line"].as_u64().unwrap()), "two kills, one request: {link}");
+        let after_s = seconds(&request["end"]) - seconds(&link["kill"]["time"]);
+        match request["status"].as_u64().unwrap() {
+            502 => assert!(after_s.abs() < 1.6, "{link}"),
+            _ => assert!(after_s < 0.6, "{link}"),
+        }
+    }
+    assert!(!exact.is_empty());
 }
 
 #[test]

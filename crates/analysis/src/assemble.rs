@@ -18,7 +18,7 @@ use crate::report::{
     Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
     Tool, Totals, Verdict, Window,
 };
-use crate::{action, align, copies, correlate, impact, recovery, timeline};
+use crate::{action, align, copies, correlate, impact, link, recovery, timeline};
 
 /// How to analyse.
 #[derive(Debug, Clone, Default)]
@@ -363,6 +363,7 @@ fn explain(
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
+        incident.links = link::find(found, picture, places);
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
         incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);

@@ -23,6 +23,7 @@ pub mod finding;
 pub mod fingerprint;
 pub mod fold;
 pub mod impact;
+pub mod link;
 pub mod lives;
 pub mod place;
 pub mod read;

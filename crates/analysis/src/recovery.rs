@@ -1,18 +1,58 @@
 //! Whether recovery held: every criterion is pass, fail or unknown; missing data never reads as good (methods 6).
 
 use crate::detect::{Found, Picture};
-use crate::events::{Lane, State};
+use crate::events::{Lane, Snapshot, State};
 use crate::report::{Criterion, Kind, Recovery, Time};
 use crate::statistics::wilson95;
 
 /// How long it must hold, µs.
 pub const HOLD_US: i64 = 900_000_000;
 
+/// Failures this close to the end of the logs went on when the capture was taken, µs.
+const STILL_FAILING_US: i64 = 30_000_000;
+/// What was stuck when the failures ended may take this long to drain, µs; orphaned statements run on after their worker
+/// was killed. Longer is a failure to recover.
+const LONGEST_DRAIN_US: i64 = 600_000_000;
+/// Statements and idle transactions older than this are not healthy, µs.
+const LONG_US: i64 = 30_000_000;
+
+/// Statements that ran over 30 s, by the printed count or the listed sessions.
+fn long_statements(snapshot: &Snapshot) -> Option<u32> {
+    let listed = snapshot.sessions.iter().filter(|session| {
+        session.state == State::Active && session.query_age_us.is_some_and(|age| age > LONG_US)
+    });
+    snapshot.counts.and_then(|counts| counts.active_over_30s).max(u32::try_from(listed.count()).ok())
+}
+
+/// The longest a session had been idle in a transaction, µs.
+fn longest_idle_us(snapshot: &Snapshot) -> Option<i64> {
+    let idle = snapshot.sessions.iter().filter(|session| session.state == State::IdleInTransaction);
+    idle.filter_map(|session| session.state_age_us.or(session.xact_age_us)).max()
+}
+
+/// When what was stuck at the end of the failures was gone: the clock of recovery starts then, µs.
+fn drained(end_us: i64, picture: &Picture<'_>) -> i64 {
+    let bad = |snapshot: &&Snapshot| {
+        long_statements(snapshot).is_some_and(|count| count > 0)
+            || longest_idle_us(snapshot).is_some_and(|age| age > LONG_US)
+    };
+    let inside = |snapshot: &&Snapshot| (end_us..=end_us + LONGEST_DRAIN_US).contains(&snapshot.us);
+    picture
+        .events
+        .snapshots
+        .iter()
+        .filter(inside)
+        .filter(bad)
+        .map(|snapshot| snapshot.us)
+        .max()
+        .unwrap_or(end_us)
+}
+
 /// Judges one incident. `next_start` is when the following incident began.
 #[must_use]
 pub fn judge(incident: &Found, picture: &Picture<'_>, next_start: Option<i64>) -> Recovery {
     let events = picture.events;
-    let from = incident.end_us + 1_000_000;
+    let from = drained(incident.end_us, picture) + 1_000_000;
     let to = from + HOLD_US;
     let inside = |us: i64| (from..=to).contains(&us);
     let log_end = |times: Option<i64>| times.unwrap_or(i64::MIN);
@@ -74,16 +114,7 @@ pub fn judge(incident: &Found, picture: &Picture<'_>, next_start: Option<i64>) -
 
     let snapshots: Vec<_> = events.snapshots.iter().filter(|snapshot| inside(snapshot.us)).collect();
     let covered = events.snapshots.last().is_some_and(|snapshot| snapshot.us >= to);
-    // The drain: what was stuck at the end may still be there for a minute.
-    let settled = || snapshots.iter().filter(|snapshot| snapshot.us > from + 60_000_000);
-    let long = settled()
-        .filter_map(|snapshot| {
-            let listed = snapshot.sessions.iter().filter(|session| {
-                session.state == State::Active && session.query_age_us.is_some_and(|age| age > 30_000_000)
-            });
-            snapshot.counts.and_then(|counts| counts.active_over_30s).max(u32::try_from(listed.count()).ok())
-        })
-        .max();
+    let long = snapshots.iter().filter_map(|snapshot| long_statements(snapshot)).max();
     criteria.push(criterion(
         "active_over_30s",
         match long {
@@ -96,11 +127,7 @@ pub fn judge(incident: &Found, picture: &Picture<'_>, next_start: Option<i64>) -
         format!("at most {} statements over 30 s in {} snapshots after", long.unwrap_or(0), snapshots.len()),
         from,
     ));
-    let stuck = settled()
-        .flat_map(|snapshot| &snapshot.sessions)
-        .filter(|session| session.state == State::IdleInTransaction)
-        .filter_map(|session| session.state_age_us.or(session.xact_age_us))
-        .max();
+    let stuck = snapshots.iter().filter_map(|snapshot| longest_idle_us(snapshot)).max();
     if let Some(age) = stuck {
         let status = if age > 30_000_000 {
             "fail"
@@ -122,23 +149,24 @@ pub fn judge(incident: &Found, picture: &Picture<'_>, next_start: Option<i64>) -
         .map(|criterion| criterion.status)
         .collect();
     let held_us = picture.window.1.min(to) - from;
-    let verdict = if next_start.is_some_and(|next| next < to)
-        || incident.episodes.len() > 1 && decisive.contains(&"fail")
-    {
+    let came_back = incident.episodes.len() > 1;
+    let over = picture.window.1 - incident.end_us >= STILL_FAILING_US;
+    let failing = decisive.contains(&"fail") || !over;
+    let verdict = if next_start.is_some_and(|next| next < to) || came_back {
         "relapsed"
-    } else if decisive.contains(&"fail") {
+    } else if failing {
         "not_recovered"
     } else if !decisive.is_empty()
         && decisive.iter().all(|status| *status == "pass")
         && criteria.iter().all(|criterion| criterion.status != "fail")
     {
-        if incident.episodes.len() > 1 { "relapsed" } else { "recovered" }
+        "recovered"
     } else {
         "unknown"
     };
     Recovery {
         verdict,
-        recovered_at: (verdict == "recovered").then_some(Time(incident.end_us)),
+        recovered_at: (verdict == "recovered").then_some(Time(from - 1_000_000)),
         held_s: (held_us > 0).then_some(held_us as f64 / 1e6),
         required_s: HOLD_US as f64 / 1e6,
         criteria,

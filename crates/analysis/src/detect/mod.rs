@@ -16,8 +16,8 @@ use crate::report::Kind;
 const GAP_US: i64 = 120 * SECOND_US;
 /// Failures over this long before the rest began are no part of it, µs.
 const FORERUNNER_US: i64 = 30 * SECOND_US;
-/// Groups closer than this are one incident that came back, µs.
-const RELAPSE_US: i64 = 600 * SECOND_US;
+/// Groups closer than this are one incident that came back, µs: recovery has to hold that long.
+const RELAPSE_US: i64 = 900 * SECOND_US;
 /// A restart that takes longer is an outage, µs.
 const LONGEST_RESTART_US: i64 = 120 * SECOND_US;
 

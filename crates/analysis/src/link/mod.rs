@@ -1,0 +1,47 @@
+//! Chains of evidence: from a killed worker to the request it was serving, the backend it used, and the session at the end
+//! of the chain of waits.
+
+mod assignment;
+pub mod requests;
+
+use crate::detect::{Found, Picture};
+use crate::place::Places;
+use crate::report::{Link, LinkKill, LinkRequest};
+
+/// Links of one incident, in order of the kills.
+#[must_use]
+pub fn find(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> Vec<Link> {
+    let events = picture.events;
+    let request = |index: usize| {
+        events.access.get(index).map(|access| LinkRequest {
+            end: crate::report::Time(access.end_us),
+            method: events.texts.get(access.method).to_owned(),
+            path: events.texts.get(access.path).to_owned(),
+            status: access.status,
+            reference: places.reference(access.input, access.line, access.end_us),
+        })
+    };
+    requests::find(picture, incident.start_us, incident.end_us)
+        .into_iter()
+        .filter_map(|matched| {
+            let death = picture.deaths.get(matched.death)?;
+            Some(Link {
+                kill: LinkKill {
+                    time: crate::report::Time(death.us),
+                    pid: death.pid,
+                    class: events.texts.get(death.class).to_owned(),
+                    reference: places.reference(death.input, death.line, death.us),
+                },
+                request: matched.access.and_then(request),
+                candidates: if matched.certain {
+                    Vec::new()
+                } else {
+                    matched.candidates.iter().take(20).filter_map(|index| request(*index)).collect()
+                },
+                backend: None,
+                root_blocker: None,
+                confidence: if matched.certain { "exact" } else { "set" },
+            })
+        })
+        .collect()
+}
