@@ -2,11 +2,12 @@
 //! of the chain of waits.
 
 mod assignment;
+pub mod backends;
 pub mod requests;
 
 use crate::detect::{Found, Picture};
 use crate::place::Places;
-use crate::report::{Link, LinkKill, LinkRequest};
+use crate::report::{Link, LinkBackend, LinkKill, LinkRequest};
 
 /// Links of one incident, in order of the kills.
 #[must_use]
@@ -21,9 +22,12 @@ pub fn find(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> Vec
             reference: places.reference(access.input, access.line, access.end_us),
         })
     };
-    requests::find(picture, incident.start_us, incident.end_us)
+    let matched = requests::find(picture, incident.start_us, incident.end_us);
+    let ends = backends::find(picture, &matched);
+    matched
         .into_iter()
-        .filter_map(|matched| {
+        .zip(ends)
+        .filter_map(|(matched, end)| {
             let death = picture.deaths.get(matched.death)?;
             Some(Link {
                 kill: LinkKill {
@@ -38,7 +42,11 @@ pub fn find(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> Vec
                 } else {
                     matched.candidates.iter().take(20).filter_map(|index| request(*index)).collect()
                 },
-                backend: None,
+                backend: end.and_then(|index| events.postgres.get(index)).map(|event| LinkBackend {
+                    pid: event.pid,
+                    query: None,
+                    reference: places.reference(event.input, event.line, event.us),
+                }),
                 root_blocker: None,
                 confidence: if matched.certain { "exact" } else { "set" },
             })
