@@ -172,6 +172,7 @@ fn sort(events: &mut Events) {
     events.host.sort_by_key(|event| (event.us, event.input, event.line));
     events.probes.sort_by_key(|event| (event.us, event.input, event.line));
     events.kernel.sort_by_key(|event| (event.us, event.input, event.line));
+    events.join_follow_ups();
 }
 
 /// First and last instant of the logs (not of metrics alone).
