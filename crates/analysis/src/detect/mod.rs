@@ -4,6 +4,7 @@ pub mod failure_runs;
 pub mod kill_bursts;
 
 use rustc_hash::FxHashMap;
+use stormtrace_logs::format::Source;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
@@ -50,6 +51,8 @@ pub struct Picture<'e> {
     pub facts: &'e Facts,
     /// What the logs cover, µs.
     pub window: (i64, i64),
+    /// What each input covers, µs: an error log is silent while all is well.
+    pub spans: &'e [(Source, i64, i64)],
 }
 
 /// One failure or kill: when it began to block and when it showed.

@@ -1,0 +1,149 @@
+//! What the causes look at: plain figures of one incident, each with a place where it can be looked up. One file per
+//! source of figures; nothing here judges.
+
+mod cron;
+mod ends;
+mod host;
+mod locks;
+mod messages;
+mod requests;
+mod routes;
+mod sources;
+mod statements;
+
+pub use cron::{Cron, Job};
+pub use ends::Ends;
+pub use host::Host;
+pub use locks::Locks;
+pub use messages::Messages;
+pub use requests::Requests;
+pub use routes::Routes;
+pub use sources::Sources;
+pub use statements::Statements;
+
+use stormtrace_logs::timestamp::SECOND_US;
+
+use crate::detect::{Found, Picture};
+use crate::place::Places;
+use crate::report::{Kind, Link, Reference};
+
+/// A baseline is taken from this long before the onset, µs.
+const BASELINE_US: i64 = 1800 * SECOND_US;
+/// … up to this long before it, µs: the last moments may already be part of it.
+const BASELINE_GUARD_US: i64 = 15 * SECOND_US;
+
+/// A count and its first place.
+#[derive(Debug, Clone, Default)]
+pub struct Count {
+    /// How many.
+    pub count: u64,
+    /// The first one.
+    pub first: Option<Reference>,
+}
+
+impl Count {
+    fn add(&mut self, reference: impl FnOnce() -> Reference) {
+        self.count += 1;
+        if self.first.is_none() {
+            self.first = Some(reference());
+        }
+    }
+}
+
+/// The figures of one incident.
+#[derive(Debug, Clone)]
+pub struct Measures {
+    /// What was detected.
+    pub kind: Kind,
+    /// Length, seconds.
+    pub length_s: f64,
+    /// HTTP workers, where known.
+    pub workers: Option<u32>,
+    /// `limit_time_real`, seconds, where known.
+    pub limit_time_real_s: Option<u32>,
+    /// Shortest `proxy_read_timeout` of the HTTP routes, seconds, where known.
+    pub proxy_read_timeout_s: Option<f64>,
+    /// What was listening.
+    pub sources: Sources,
+    /// Ends of workers.
+    pub ends: Ends,
+    /// The HTTP lane at the proxy.
+    pub requests: Requests,
+    /// What kept workers.
+    pub routes: Routes,
+    /// Lock waits.
+    pub locks: Locks,
+    /// Long statements and idle transactions.
+    pub statements: Statements,
+    /// Telling messages of Odoo, nginx and PostgreSQL.
+    pub messages: Messages,
+    /// Scheduled jobs.
+    pub cron: Cron,
+    /// The machine.
+    pub host: Host,
+}
+
+/// What a measure may look at.
+struct Look<'l> {
+    picture: &'l Picture<'l>,
+    places: &'l Places<'l>,
+    links: &'l [Link],
+    onset_us: i64,
+    from: i64,
+    to: i64,
+}
+
+impl Look<'_> {
+    /// Before the incident, clear of it.
+    fn baseline(&self) -> (i64, i64) {
+        (
+            (self.onset_us - BASELINE_US).max(self.picture.window.0.saturating_sub(60 * SECOND_US)),
+            self.onset_us - BASELINE_GUARD_US,
+        )
+    }
+
+    fn inside(&self, us: i64) -> bool {
+        (self.from..=self.to).contains(&us)
+    }
+
+    fn reference(&self, place: (u32, u64, i64)) -> Reference {
+        self.places.reference(place.0, place.1, place.2)
+    }
+}
+
+/// Measures one incident.
+#[must_use]
+pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>, links: &[Link]) -> Measures {
+    let look = Look {
+        picture,
+        places,
+        links,
+        onset_us: incident.start_us,
+        from: incident.start_us - SECOND_US,
+        to: incident.end_us + SECOND_US,
+    };
+    let facts = picture.facts;
+    let waits = crate::waits::Waits::of(picture.events, look.from - 60 * SECOND_US, look.to + 60 * SECOND_US);
+    Measures {
+        kind: incident.kind,
+        length_s: (incident.end_us - incident.start_us) as f64 / 1e6,
+        workers: facts.workers,
+        limit_time_real_s: facts.limit_time_real_s,
+        proxy_read_timeout_s: facts.proxy_read_timeout_s,
+        sources: Sources::of(&look),
+        ends: Ends::of(&look),
+        requests: Requests::of(&look),
+        routes: Routes::of(&look),
+        statements: Statements::of(&look, &waits),
+        locks: Locks::of(&look, waits),
+        messages: Messages::of(&look),
+        cron: Cron::of(&look),
+        host: Host::of(&look),
+    }
+}
+
+/// The middle one of some values.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
