@@ -27,13 +27,14 @@ pub const SUSPECT: Suspect = Suspect {
             asks: "the processors were busy, or much busier than before",
             family: Family::Processors,
             present_db: 5.0,
-            absent_db: -5.0,
+            absent_db: -3.0,
             contradicted_db: -10.0,
             look: |m| match (processors_busy(m), processors_calm(m), m.host.busy) {
                 (Some(busy), Some(calm), Some(now)) => {
                     let before = m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
                     let statement = format!("processors {now:.0} % busy{before}");
-                    if calm {
+                    // Processor time that workers did use up is no less used up for an idle neighbour core.
+                    if calm && m.ends.cpu.count < 2 {
                         Answer::Contradicted(statement, m.host.reference.clone())
                     } else {
                         holds(busy, statement, m.host.reference.clone())

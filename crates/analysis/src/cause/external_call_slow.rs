@@ -29,12 +29,13 @@ pub const SUSPECT: Suspect = Suspect {
             look: |m| {
                 let external = &m.messages.external;
                 let per_hour = external.count as f64 / (m.length_s.max(60.0) / 3600.0);
+                let before = m.messages.external_per_hour_before;
                 let statement = format!(
                     "{} calls outside failed in it, {:.1} an hour before",
-                    external.count, m.messages.external_per_hour_before
+                    external.count, before
                 );
                 holds(
-                    external.count >= 1 && per_hour > 3.0 * m.messages.external_per_hour_before,
+                    external.count >= 1 && (external.count >= 3 || per_hour > 1.5 * before),
                     statement,
                     external.first.clone(),
                 )
@@ -55,14 +56,44 @@ pub const SUSPECT: Suspect = Suspect {
             },
         },
         Item {
-            asks: "nothing in PostgreSQL explains the time",
+            asks: "no worker used up its processor time",
+            family: Family::WorkerEnds,
+            present_db: 0.0,
+            absent_db: -8.0,
+            contradicted_db: -8.0,
+            look: |m| {
+                let cpu = &m.ends.cpu;
+                either(cpu.count < 2, format!("{} workers ended by limit_time_cpu", cpu.count), cpu.first.clone())
+            },
+        },
+        Item {
+            asks: "Odoo's own sessions held locks while idle in transaction, one after another",
+            family: Family::Holder,
+            present_db: 5.0,
+            absent_db: 0.0,
+            contradicted_db: 0.0,
+            look: |m| {
+                let locks = &m.locks;
+                let statement = format!(
+                    "{} of {} sessions that others waited for are Odoo's own, {} of them idle in transaction",
+                    locks.odoo_roots, locks.roots, locks.odoo_idle_roots
+                );
+                if locks.roots == 0 {
+                    return Answer::Absent("nobody waited for a lock".to_owned(), None);
+                }
+                let reference = locks.culprit.as_ref().and_then(|culprit| culprit.reference.clone());
+                holds(locks.odoo_idle_roots >= 2 && 2 * locks.odoo_idle_roots > locks.roots, statement, reference)
+            },
+        },
+        Item {
+            asks: "nothing else in PostgreSQL explains the time",
             family: Family::Statements,
             present_db: 4.0,
             absent_db: -6.0,
             contradicted_db: -6.0,
             look: |m| {
-                // Locks that the waiting workers themselves hold are part of the picture, not another explanation.
-                let own_locks = m.messages.external.count > 0 && 2 * m.locks.odoo_roots > m.locks.roots;
+                // Locks that workers themselves hold while they wait outside are part of the picture.
+                let own_locks = 2 * m.locks.odoo_idle_roots > m.locks.roots && m.statements.own_s < m.locks.waited_s;
                 match database_idle(m) {
                     Some(idle) => {
                         let statement = format!(
@@ -71,7 +102,7 @@ pub const SUSPECT: Suspect = Suspect {
                         );
                         let reference = m.statements.reference.clone().or_else(|| m.locks.first.clone());
                         if !idle && own_locks {
-                            Answer::Absent(format!("{statement}, held by Odoo's own idle sessions"), reference)
+                            Answer::Present(format!("{statement}, held by Odoo's own idle sessions"), reference)
                         } else {
                             either(idle, statement, reference)
                         }

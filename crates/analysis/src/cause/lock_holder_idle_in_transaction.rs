@@ -1,7 +1,7 @@
 //! `lock_holder_idle_in_transaction`: a session held locks while idle in transaction; others waited for it (methods 4).
 
 use super::lock_items::{BEFORE, ONE_ROOT, SHARE, WAITS, doing};
-use super::{Family, Item, Suspect, mechanism};
+use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::waits::Doing;
 
 /// The suspect.
@@ -24,10 +24,34 @@ pub const SUSPECT: Suspect = Suspect {
             look: |m| doing(m, Doing::Idle),
         },
         BEFORE,
+        Item {
+            asks: "it was one foreign session, not Odoo's own workers one after another",
+            family: Family::Holder,
+            present_db: 2.0,
+            absent_db: -5.0,
+            contradicted_db: -5.0,
+            look: |m| {
+                let locks = &m.locks;
+                let Some(root) = &locks.root else { return Answer::Unknown("who held the locks") };
+                let reference = locks.culprit.as_ref().and_then(|culprit| culprit.reference.clone());
+                if locks.odoo_idle_roots >= 2 && 2 * locks.odoo_idle_roots > locks.roots {
+                    let statement = format!(
+                        "{} of {} sessions that others waited for are Odoo's own, idle in transaction: their workers were busy elsewhere",
+                        locks.odoo_idle_roots, locks.roots
+                    );
+                    Answer::Contradicted(statement, reference)
+                } else if locks.root_is_odoo {
+                    Answer::Unknown("whose session the holder was: it looks like Odoo's own")
+                } else {
+                    Answer::Present(format!("backend {} is not one of Odoo's", root.pid), reference)
+                }
+            },
+        },
     ],
     explained_by: &[
-        // A worker that waits for a service outside keeps its transaction, and its locks, open.
-        ("external_call_slow", |m| 2 * m.locks.odoo_roots > m.locks.roots && m.messages.external.count > 0),
+        // A worker that waits for a service outside, or computes, keeps its transaction, and its locks, open.
+        ("external_call_slow", |m| 2 * m.locks.odoo_idle_roots > m.locks.roots),
+        ("cpu_bound_requests", |m| 2 * m.locks.odoo_idle_roots > m.locks.roots),
         ("cron_storm", |m| m.locks.root_is_odoo),
     ],
     beside: mechanism,

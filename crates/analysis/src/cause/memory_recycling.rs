@@ -12,7 +12,7 @@ pub const SUSPECT: Suspect = Suspect {
     gate: None,
     items: &[
         Item {
-            asks: "each worker was recycled on limit_memory_soft every two minutes or faster, ten times as often as before",
+            asks: "each worker was recycled on limit_memory_soft every two minutes or faster, more often than before",
             family: Family::WorkerEnds,
             present_db: 10.0,
             absent_db: -10.0,
@@ -29,7 +29,7 @@ pub const SUSPECT: Suspect = Suspect {
                 holds(
                     ends.memory_soft.count >= 5
                         && ends.memory_soft_rate >= 0.5
-                        && ends.memory_soft_rate >= 10.0 * ends.memory_soft_rate_before,
+                        && ends.memory_soft_rate >= 2.0 * ends.memory_soft_rate_before,
                     statement,
                     ends.memory_soft.first.clone(),
                 )

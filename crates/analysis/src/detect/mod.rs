@@ -81,18 +81,39 @@ impl Picture<'_> {
             && self.events.texts.get(access.path).starts_with("/websocket")
     }
 
-    /// When a request that failed began.
+    /// When a request that failed began. Without `$request_time` a 504 began one timeout earlier: that of connecting, or
+    /// that of reading, as nginx's error log says; the shorter one where it does not, lest the onset come before the fault.
     fn arrival(&self, access: &Access) -> i64 {
         if access.request_time_us.is_some() || access.upstream_us.is_some() {
             return access.arrival_us();
         }
-        match access.status {
-            504 => {
-                access.end_us
-                    - self.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64)
-            }
-            _ => access.end_us,
+        if access.status != 504 {
+            return access.end_us;
         }
+        let us = |timeout_s: Option<f64>| timeout_s.map(|timeout_s| (timeout_s * 1e6) as i64);
+        let (reading, connecting) =
+            (us(self.facts.proxy_read_timeout_s), us(self.facts.proxy_connect_timeout_s));
+        let waited = match self.timeout_phase(access) {
+            Some(UpstreamFailure::ConnectTimeout) => connecting,
+            Some(_) => reading,
+            None => reading.into_iter().chain(connecting).min(),
+        };
+        access.end_us - waited.unwrap_or(0)
+    }
+
+    /// What nginx's error log says of a request that timed out: the same target in the same second.
+    fn timeout_phase(&self, access: &Access) -> Option<UpstreamFailure> {
+        let errors = &self.events.nginx;
+        let from = errors.partition_point(|error| error.us < access.end_us - 2 * SECOND_US);
+        errors
+            .iter()
+            .skip(from)
+            .take_while(|error| error.us <= access.end_us + 2 * SECOND_US)
+            .filter(|error| error.path == access.path)
+            .filter_map(|error| error.failure)
+            .find(|failure| {
+                matches!(failure, UpstreamFailure::ConnectTimeout | UpstreamFailure::ReadTimeout)
+            })
     }
 }
 

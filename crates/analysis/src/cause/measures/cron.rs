@@ -14,8 +14,6 @@ const LONG_US: i64 = 30 * SECOND_US;
 const LEAD_US: i64 = 300 * SECOND_US;
 /// Jobs that begin this close together begin together, µs.
 const TOGETHER_US: i64 = 10 * SECOND_US;
-/// Jobs may be seen this long after the first blocked request and still have been first: stamps and jitter, µs.
-const JITTER_US: i64 = 2 * SECOND_US;
 
 /// One run of a job.
 #[derive(Debug, Clone)]
@@ -54,7 +52,10 @@ impl Cron {
         }
         let running: Vec<Job> = jobs
             .iter()
-            .filter(|job| (look.onset_us - LEAD_US..=look.onset_us + JITTER_US).contains(&job.start_us))
+            .filter(|job| {
+                let latest = look.onset_us + look.onset_uncertainty_us;
+                (look.onset_us - LEAD_US..=latest).contains(&job.start_us)
+            })
             .filter(|job| job.end_us > look.onset_us && job.end_us - job.start_us >= LONG_US)
             .filter(|job| {
                 // Earlier runs that took as long did no harm.

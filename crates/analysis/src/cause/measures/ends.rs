@@ -58,7 +58,7 @@ impl Ends {
         let rate = |count: u64, span_us: i64| {
             count as f64 / workers / (span_us.max(60 * SECOND_US) as f64 / 60e6)
         };
-        ends.memory_soft_rate = rate(ends.memory_soft.count, look.to - look.from);
+        ends.memory_soft_rate = rate(ends.memory_soft.count, look.episodes.iter().map(|(from, to)| to - from).sum());
         ends.memory_soft_rate_before = rate(soft_before, before_to - before_from);
         ends.vanished = vanished(look);
         ends

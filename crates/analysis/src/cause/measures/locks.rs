@@ -26,6 +26,8 @@ pub struct Locks {
     pub idle_roots: u64,
     /// … of which were Odoo's own sessions.
     pub odoo_roots: u64,
+    /// … of which were Odoo's own and idle in transaction.
+    pub odoo_idle_roots: u64,
     /// All roots together: seconds waited for idle ones.
     pub idle_waited_s: f64,
     /// Seconds waited for running ones.
@@ -48,8 +50,11 @@ impl Locks {
     pub(super) fn of(look: &Look<'_>, waits: Waits) -> Self {
         let events = look.picture.events;
         let names: std::collections::BTreeSet<u32> = waits.waits.iter().map(|wait| wait.application).collect();
+        // An empty name is everybody's; then the session is Odoo's if it ended with a worker.
         let is_odoo = |root: &Root| {
-            names.contains(&root.application) && !foreign(events.texts.get(root.application))
+            let name = events.texts.get(root.application);
+            let named = !name.is_empty() && names.contains(&root.application) && !foreign(name);
+            named || (!foreign(name) && ended_with_a_worker(look, root))
         };
         let mut locks = Locks {
             waits: waits.waits.len() as u64,
@@ -62,7 +67,9 @@ impl Locks {
         let resolved_us: i64 = waits.roots.iter().map(|root| root.waited_us).sum();
         for root in waits.roots.iter().filter(|root| root.waited_us >= 5_000_000) {
             locks.roots += 1;
-            locks.odoo_roots += u64::from(is_odoo(root));
+            let own = is_odoo(root);
+            locks.odoo_roots += u64::from(own);
+            locks.odoo_idle_roots += u64::from(own && root.doing == Some(Doing::Idle));
             let seconds = root.waited_us as f64 / 1e6;
             match root.doing {
                 Some(Doing::Idle) => {
@@ -113,6 +120,19 @@ impl Locks {
         };
         (all > 0.0).then(|| part / all)
     }
+}
+
+/// Its connection was lost within moments of a worker's end (methods 0: 4 to 63 ms).
+fn ended_with_a_worker(look: &Look<'_>, root: &Root) -> bool {
+    const WITHIN_US: i64 = 300_000;
+    let deaths = look.picture.deaths;
+    postgres_span(look.picture.events, root.first_us, root.last_us + 2_000_000)
+        .iter()
+        .filter(|event| event.pid == root.pid && event.fact == PostgresFact::UnexpectedEof)
+        .any(|event| {
+            let from = deaths.partition_point(|death| death.us < event.us - WITHIN_US);
+            deaths.get(from).is_some_and(|death| death.us <= event.us + WITHIN_US / 3)
+        })
 }
 
 /// Names of tools people and other programs use.

@@ -89,8 +89,12 @@ struct Look<'l> {
     places: &'l Places<'l>,
     links: &'l [Link],
     onset_us: i64,
+    /// How much later the first blocked request may have arrived, µs.
+    onset_uncertainty_us: i64,
     from: i64,
     to: i64,
+    /// The stretches in which it failed; between them it was well.
+    episodes: &'l [(i64, i64)],
 }
 
 impl Look<'_> {
@@ -103,7 +107,7 @@ impl Look<'_> {
     }
 
     fn inside(&self, us: i64) -> bool {
-        (self.from..=self.to).contains(&us)
+        self.episodes.iter().any(|(from, to)| (from - SECOND_US..=to + SECOND_US).contains(&us))
     }
 
     fn reference(&self, place: (u32, u64, i64)) -> Reference {
@@ -119,6 +123,8 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>, lin
         places,
         links,
         onset_us: incident.start_us,
+        onset_uncertainty_us: onset_uncertainty_us(picture),
+        episodes: &incident.episodes,
         from: incident.start_us - SECOND_US,
         to: incident.end_us + SECOND_US,
     };
@@ -126,7 +132,7 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>, lin
     let waits = crate::waits::Waits::of(picture.events, look.from - 60 * SECOND_US, look.to + 60 * SECOND_US);
     Measures {
         kind: incident.kind,
-        length_s: (incident.end_us - incident.start_us) as f64 / 1e6,
+        length_s: incident.episodes.iter().map(|(from, to)| to - from).sum::<i64>() as f64 / 1e6,
         workers: facts.workers,
         limit_time_real_s: facts.limit_time_real_s,
         proxy_read_timeout_s: facts.proxy_read_timeout_s,
@@ -140,6 +146,16 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>, lin
         cron: Cron::of(&look),
         host: Host::of(&look),
     }
+}
+
+/// With `$request_time` the onset is known to the clocks' jitter; without it, a timeout may have been the longer of the
+/// proxy's two.
+fn onset_uncertainty_us(picture: &Picture<'_>) -> i64 {
+    const JITTER_US: i64 = 2 * SECOND_US;
+    let timed = picture.events.access.iter().take(5000).any(|access| access.request_time_us.is_some());
+    let facts = picture.facts;
+    let longest_s = facts.proxy_read_timeout_s.unwrap_or(60.0).max(facts.proxy_connect_timeout_s.unwrap_or(60.0));
+    if timed { JITTER_US } else { JITTER_US + ((longest_s * 1e6) as i64).min(120 * SECOND_US) }
 }
 
 /// The middle one of some values.

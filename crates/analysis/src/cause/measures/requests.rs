@@ -52,6 +52,9 @@ impl Requests {
         let mut timeouts = Vec::new();
         let from = events.access.partition_point(|access| access.end_us < look.from);
         for access in events.access.iter().skip(from).take_while(|access| access.end_us <= look.to) {
+            if !look.inside(access.end_us) {
+                continue;
+            }
             if access.lane == Lane::Bus {
                 figures.bus_failed += u64::from(access.failed());
                 continue;
