@@ -18,6 +18,7 @@ use crate::report::{
     Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
     Tool, Totals, Verdict, Window,
 };
+use crate::service::Services;
 use crate::{action, align, copies, correlate, impact, link, recovery, timeline};
 
 /// How to analyse.
@@ -88,13 +89,14 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
     let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
+    let services = Services::new(&events, &deaths, &streams);
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &services, &places))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -338,6 +340,7 @@ fn explain(
     found: &Found,
     all: &[Found],
     picture: &Picture<'_>,
+    services: &Services,
     places: &Places<'_>,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
@@ -363,7 +366,7 @@ fn explain(
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
-        incident.links = link::find(found, picture, places);
+        incident.links = link::find(found, picture, services, places);
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
         incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);
