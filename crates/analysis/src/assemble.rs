@@ -18,6 +18,7 @@ use crate::report::{
     Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
     Tool, Totals, Verdict, Window,
 };
+use crate::service::Services;
 use crate::{action, align, copies, correlate, impact, link, recovery, timeline};
 
 /// How to analyse.
@@ -87,27 +88,15 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let facts = Facts::of(&events);
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
-    let spans: Vec<(Source, i64, i64)> = inputs
-        .iter()
-        .filter_map(|input| {
-            let (from, to) = input.partial.span?;
-            Some((input.source?, from, to))
-        })
-        .collect();
-    let picture = Picture {
-        events: &events,
-        deaths: &deaths,
-        facts: &facts,
-        window: span.unwrap_or((0, 0)),
-        spans: &spans,
-    };
+        incident.links = link::find(found, picture, services, places);
+        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &services, &places))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -352,6 +341,7 @@ fn explain(
     found: &Found,
     all: &[Found],
     picture: &Picture<'_>,
+    services: &Services,
     places: &Places<'_>,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
@@ -376,7 +366,7 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        incident.links = link::find(found, picture, places);
+        incident.links = link::find(found, picture, services, places);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);

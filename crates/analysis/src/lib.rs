@@ -29,6 +29,7 @@ pub mod place;
 pub mod read;
 pub mod recovery;
 pub mod report;
+pub mod service;
 pub mod statistics;
 #[cfg(feature = "tables")]
 pub mod tables;

@@ -8,10 +8,11 @@ pub mod requests;
 use crate::detect::{Found, Picture};
 use crate::place::Places;
 use crate::report::{Link, LinkBackend, LinkKill, LinkRequest};
+use crate::service::Services;
 
 /// Links of one incident, in order of the kills.
 #[must_use]
-pub fn find(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> Vec<Link> {
+pub fn find(incident: &Found, picture: &Picture<'_>, services: &Services, places: &Places<'_>) -> Vec<Link> {
     let events = picture.events;
     let request = |index: usize| {
         events.access.get(index).map(|access| LinkRequest {
@@ -22,7 +23,7 @@ pub fn find(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> Vec
             reference: places.reference(access.input, access.line, access.end_us),
         })
     };
-    let matched = requests::find(picture, incident.start_us, incident.end_us);
+    let matched = requests::find(picture, services, incident.start_us, incident.end_us);
     let ends = backends::find(picture, &matched);
     matched
         .into_iter()

@@ -1,18 +1,17 @@
 //! Which request a killed worker was serving (methods 2.3): time arithmetic, the worker's life, and the accept queue being
 //! first in, first out.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::assignment;
 use crate::detect::Picture;
-use crate::events::{Access, Lane, OdooFact, Served};
+use crate::events::{Access, Lane};
 use crate::lives::{Death, Reason};
+use crate::service::{JITTER_US, LONGEST_QUEUE_US, Services};
 
 /// Half the master's wake-up interval in both directions, µs (`beat` in Odoo's `service/server.py`).
 const BEAT_US: i64 = 4 * SECOND_US;
-/// Clock jitter between sources that are aligned, µs.
-const JITTER_US: i64 = 500_000;
 /// nginx notices a dead worker within this, µs.
 const NOTICE_US: i64 = SECOND_US;
 /// Cost of saying that no request was seen, thousandths.
@@ -23,8 +22,6 @@ const OVERTAKING: i64 = 2000;
 const CERTAIN: i64 = 600;
 /// Larger groups are solved piecewise in order of time.
 const LARGEST_GROUP: usize = 150;
-/// No request waits longer in the accept queue, µs.
-const LONGEST_QUEUE_US: i64 = 900 * SECOND_US;
 
 /// What one kill cut short.
 #[derive(Debug, Clone)]
@@ -105,13 +102,13 @@ impl Queue {
 
 /// Matches the kills of HTTP workers between `from` and `to` (µs) to the requests that failed with them.
 #[must_use]
-pub fn find(picture: &Picture<'_>, from: i64, to: i64) -> Vec<Matched> {
-    let killed = killed(picture, from, to);
+pub fn find(picture: &Picture<'_>, services: &Services, from: i64, to: i64) -> Vec<Matched> {
+    let killed = killed(picture, services, from, to);
     let (Some(first), Some(last)) = (killed.first(), killed.last()) else { return Vec::new() };
     let coarse = picture.events.access.iter().take(1000).all(|access| access.end_us % SECOND_US == 0);
     let rounding_us = if coarse { SECOND_US } else { 0 };
     let span = (first.us - LONGEST_QUEUE_US, last.us + 10 * SECOND_US);
-    let (queue, answered) = replay(picture, span, rounding_us);
+    let queue = replay(services, span);
     let failed: Vec<usize> = picture
         .events
         .access
@@ -122,7 +119,7 @@ pub fn find(picture: &Picture<'_>, from: i64, to: i64) -> Vec<Matched> {
                 && matches!(access.status, 499 | 502 | 504)
                 && !access.never_connected
                 && (span.0..=span.1).contains(&access.end_us)
-                && !answered.contains(index)
+                && !services.was_answered(*index)
         })
         .map(|(index, _)| index)
         .collect();
@@ -144,114 +141,32 @@ pub fn find(picture: &Picture<'_>, from: i64, to: i64) -> Vec<Matched> {
     matched
 }
 
-fn killed(picture: &Picture<'_>, from: i64, to: i64) -> Vec<Killed> {
-    let wanted: FxHashSet<u32> = picture.deaths.iter().map(|death| death.pid).collect();
-    // When each worker was seen free: born, or done with a request.
-    let mut free: FxHashMap<u32, Vec<i64>> = FxHashMap::default();
-    for event in &picture.events.odoo {
-        if let OdooFact::Alive { pid, .. } = event.fact
-            && wanted.contains(&pid)
-        {
-            free.entry(pid).or_default().push(event.us);
-        }
-    }
-    for served in picture.events.served.iter().filter(|served| wanted.contains(&served.pid)) {
-        free.entry(served.pid).or_default().push(served.end_us);
-    }
-    free.values_mut().for_each(|times| times.sort_unstable());
+fn killed(picture: &Picture<'_>, services: &Services, from: i64, to: i64) -> Vec<Killed> {
     let cron = |death: &Death| picture.events.texts.get(death.class).contains("Cron");
     picture
         .deaths
         .iter()
         .enumerate()
         .filter(|(_, death)| death.reason.is_kill() && !cron(death) && (from..=to).contains(&death.us))
-        .map(|(index, death)| {
-            let times = free.get(&death.pid).map(Vec::as_slice).unwrap_or_default();
-            let before = times.partition_point(|time| *time < death.us);
-            Killed {
-                death: index,
-                us: death.us,
-                limit_us: death
-                    .limit_s
-                    .filter(|_| death.reason == Reason::RealTime)
-                    .map(|limit_s| i64::from(limit_s) * SECOND_US),
-                free_us: before.checked_sub(1).and_then(|at| times.get(at)).copied(),
-            }
+        .map(|(index, death)| Killed {
+            death: index,
+            us: death.us,
+            limit_us: death
+                .limit_s
+                .filter(|_| death.reason == Reason::RealTime)
+                .map(|limit_s| i64::from(limit_s) * SECOND_US),
+            free_us: services.free_before(death.stream, death.pid, death.us),
         })
         .collect()
 }
 
-/// Pairs what workers logged with what nginx logged: the accept queue as it was served, and the requests that were
-/// answered by a worker, be it too late (ghosts).
-fn replay(picture: &Picture<'_>, span: (i64, i64), rounding_us: i64) -> (Queue, FxHashSet<usize>) {
-    let access = &picture.events.access;
-    let mut by_target: FxHashMap<(u32, u32), Vec<usize>> = FxHashMap::default();
-    for (index, request) in access.iter().enumerate() {
-        if request.lane == Lane::Http && (span.0..=span.1 + 120 * SECOND_US).contains(&request.end_us) {
-            by_target.entry((request.method, request.path)).or_default().push(index);
-        }
-    }
-    let served: Vec<&Served> = picture
-        .events
-        .served
-        .iter()
-        .filter(|served| !served.evented && (span.0..=span.1 + 120 * SECOND_US).contains(&served.end_us))
-        .collect();
-    let mut answered = FxHashSet::default();
-    let mut accepted = Vec::new();
-    let mut late = Vec::new();
-    let add = |served: &Served, request: &Access, accepted: &mut Vec<Accepted>| {
-        let busy = served.query_us.unwrap_or(0).max(0) + served.remaining_us.unwrap_or(0).max(0);
-        if served.remaining_us.is_some() && request.request_time_us.is_some() {
-            accepted.push(Accepted { accepted_us: served.end_us - busy, arrived_us: request.arrival_us() });
-        }
-    };
-    for served in served {
-        let same = by_target.get(&(served.method, served.path)).map(Vec::as_slice).unwrap_or_default();
-        let near = same.partition_point(|index| {
-            access.get(*index).is_some_and(|request| request.end_us < served.end_us - JITTER_US - rounding_us)
+/// The accept queue as it was served: requests that a worker answered, in time or as ghosts.
+fn replay(services: &Services, span: (i64, i64)) -> Queue {
+    let known =
+        services.ended_in(span.0, span.1.saturating_add(120 * SECOND_US)).iter().filter_map(|service| {
+            Some(Accepted { accepted_us: service.accepted_us?, arrived_us: service.arrived_us? })
         });
-        let partner = same
-            .iter()
-            .skip(near)
-            .take(64)
-            .copied()
-            .take_while(|index| {
-                access.get(*index).is_some_and(|request| request.end_us <= served.end_us + 5 * SECOND_US)
-            })
-            .find(|index| {
-                !answered.contains(index)
-                    && access.get(*index).is_some_and(|request| request.status == served.status)
-            });
-        match partner.and_then(|index| access.get(index).map(|request| (index, request))) {
-            Some((index, request)) => {
-                answered.insert(index);
-                add(served, request, &mut accepted);
-            }
-            None => late.push(served),
-        }
-    }
-    for served in late {
-        let same = by_target.get(&(served.method, served.path)).map(Vec::as_slice).unwrap_or_default();
-        let before = same.partition_point(|index| {
-            access.get(*index).is_some_and(|request| request.end_us < served.end_us)
-        });
-        let ghost = same.iter().take(before).copied().find(|index| {
-            !answered.contains(index)
-                && access.get(*index).is_some_and(|request| {
-                    matches!(request.status, 499 | 504)
-                        && !request.never_connected
-                        && served.end_us - request.end_us < LONGEST_QUEUE_US
-                })
-        });
-        if let Some((index, request)) =
-            ghost.and_then(|index| access.get(index).map(|request| (index, request)))
-        {
-            answered.insert(index);
-            add(served, request, &mut accepted);
-        }
-    }
-    (Queue::new(accepted), answered)
+    Queue::new(known.collect())
 }
 
 #[derive(Clone, Copy)]

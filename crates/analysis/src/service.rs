@@ -1,0 +1,308 @@
+//! What HTTP workers did: each request that a worker took, paired with the line nginx wrote for it, and how it ended. Built
+//! once over the whole picture; links, queue and attribution read it.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use stormtrace_logs::timestamp::SECOND_US;
+
+use crate::events::{Access, Events, Lane, OdooFact, Served};
+use crate::lives::{Death, Reason};
+
+/// Clock jitter between sources that are aligned, µs.
+pub const JITTER_US: i64 = 500_000;
+/// nginx finishes sending a buffered answer within this after the worker is done, µs.
+const SENDING_US: i64 = 5 * SECOND_US;
+/// No request waits longer in the accept queue, µs.
+pub const LONGEST_QUEUE_US: i64 = 900 * SECOND_US;
+
+/// How a request that a worker took ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The client got the worker's answer.
+    Answered,
+    /// nginx had answered 504, or the client had left (499), before the worker was done: work for nobody.
+    Ghost,
+    /// The worker answered; nginx's line is not in the logs.
+    Unseen,
+    /// The worker was killed in the middle.
+    Killed,
+}
+
+/// One request that an HTTP worker took.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// Position of nginx's line in `events.access`. For a killed one: once a link names it.
+    pub access: Option<usize>,
+    /// Position of the worker's line in `events.served`; a killed one has none.
+    pub served: Option<usize>,
+    /// Position of the kill in the deaths.
+    pub death: Option<usize>,
+    /// Stream (host) of the worker.
+    pub stream: u32,
+    /// Worker.
+    pub pid: u32,
+    /// Arrival at nginx (end - `request_time`), µs; none without `request_time`.
+    pub arrived_us: Option<i64>,
+    /// When the worker took it, µs. Answered: end - (query + remaining time). Killed: the later of the worker's last free
+    /// moment and the kill less the limit; none if neither is known.
+    pub accepted_us: Option<i64>,
+    /// End of the answer, or the kill, µs.
+    pub end_us: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Every request that a worker took, and what follows for nginx's lines and for the workers.
+#[derive(Debug, Default)]
+pub struct Services {
+    /// In order of end, then stream and worker.
+    pub list: Vec<Service>,
+    /// For each line of `events.access`: whether a worker answered it, in time or as a ghost.
+    answered: Vec<bool>,
+    /// Sorted moments at which each worker was seen free: born, or done with a request, µs.
+    free: FxHashMap<(u32, u32), Vec<i64>>,
+    /// Inputs whose stamps are whole seconds.
+    coarse: Vec<bool>,
+}
+
+impl Services {
+    /// Pairs workers' lines with nginx's, and adds the killed ones. `streams` maps input numbers to streams.
+    #[must_use]
+    pub fn new(events: &Events, deaths: &[Death], streams: &[u32]) -> Self {
+        let mut services = Services {
+            answered: vec![false; events.access.len()],
+            free: free_moments(events, deaths, streams),
+            coarse: coarse_inputs(&events.access),
+            ..Services::default()
+        };
+        services.pair(events, streams);
+        services.add_killed(events, deaths);
+        services.list.sort_by_key(|service| {
+            (service.end_us, service.stream, service.pid, service.served, service.death)
+        });
+        services
+    }
+
+    /// Services whose end lies in a span, µs.
+    #[must_use]
+    pub fn ended_in(&self, from_us: i64, to_us: i64) -> &[Service] {
+        let from = self.list.partition_point(|service| service.end_us < from_us);
+        let to = self.list.partition_point(|service| service.end_us <= to_us);
+        self.list.get(from..to).unwrap_or_default()
+    }
+
+    /// Whether a worker answered the request of this line of `events.access`, in time or too late.
+    #[must_use]
+    pub fn was_answered(&self, access: usize) -> bool {
+        self.answered.get(access).copied().unwrap_or(false)
+    }
+
+    /// The last moment before `us` at which the worker was seen free, µs.
+    #[must_use]
+    pub fn free_before(&self, stream: u32, pid: u32, us: i64) -> Option<i64> {
+        let times = self.free.get(&(stream, pid))?;
+        times.get(times.partition_point(|time| *time < us).checked_sub(1)?).copied()
+    }
+
+    /// By how much the stamp of an access line may lie before what it stands for, µs: whole seconds are cut, not rounded.
+    #[must_use]
+    pub fn rounding_us(&self, access: &Access) -> i64 {
+        if self.coarse.get(access.input as usize).copied().unwrap_or(false) { SECOND_US } else { 0 }
+    }
+
+    /// Notes which request a kill cut short, and when the worker had taken it.
+    pub fn name_killed(&mut self, events: &Events, death: usize, access: usize, accepted_us: Option<i64>) {
+        let found = self.list.iter_mut().find(|service| service.death == Some(death));
+        if let (Some(service), Some(request)) = (found, events.access.get(access)) {
+            service.access = Some(access);
+            service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
+            service.accepted_us = accepted_us.or(service.accepted_us);
+        }
+    }
+
+    fn pair(&mut self, events: &Events, streams: &[u32]) {
+        let mut lanes: FxHashMap<(u32, u32), Lines> = FxHashMap::default();
+        let wanted: FxHashSet<(u32, u32)> =
+            events.served.iter().map(|served| (served.method, served.path)).collect();
+        for (index, access) in events.access.iter().enumerate() {
+            if access.lane == Lane::Static || !wanted.contains(&(access.method, access.path)) {
+                continue;
+            }
+            let lines = lanes.entry((access.method, access.path)).or_default();
+            match lines.by_status.iter_mut().find(|(status, _)| *status == access.status) {
+                Some((_, queue)) => queue.open.push(index),
+                None => lines.by_status.push((access.status, Queue { open: vec![index], next: 0 })),
+            }
+        }
+        let workers = || events.served.iter().enumerate().filter(|(_, served)| !served.evented);
+        let mut late = Vec::new();
+        for (number, served) in workers() {
+            let partner = lanes
+                .get_mut(&(served.method, served.path))
+                .and_then(|lines| self.answer_in_time(served, lines, &events.access));
+            match partner {
+                Some(access) => self.add(events, streams, number, Some(access), Outcome::Answered),
+                None => late.push(number),
+            }
+        }
+        for number in late {
+            let Some(served) = events.served.get(number) else { continue };
+            let ghost = lanes
+                .get_mut(&(served.method, served.path))
+                .and_then(|lines| self.answered_too_late(served, lines, &events.access));
+            let outcome = if ghost.is_some() { Outcome::Ghost } else { Outcome::Unseen };
+            self.add(events, streams, number, ghost, outcome);
+        }
+    }
+
+    /// The first line of the same target and status that ends with the worker's.
+    fn answer_in_time(&self, served: &Served, lines: &mut Lines, access: &[Access]) -> Option<usize> {
+        let (_, queue) = lines.by_status.iter_mut().find(|(status, _)| *status == served.status)?;
+        while let Some((index, request)) = queue.head(access) {
+            if request.end_us < served.end_us - JITTER_US - self.rounding_us(request) {
+                queue.next += 1;
+            } else if request.end_us > served.end_us + SENDING_US {
+                return None;
+            } else {
+                queue.next += 1;
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// The first line of the same target that nginx had closed before the worker was done, and that arrived before the
+    /// worker took it: the accept queue is first in, first out.
+    fn answered_too_late(&self, served: &Served, lines: &mut Lines, access: &[Access]) -> Option<usize> {
+        let accepted_us = accepted(served).unwrap_or(served.end_us);
+        let mut first: Option<(i64, usize)> = None;
+        for (_, queue) in lines.by_status.iter().filter(|(status, _)| matches!(status, 499 | 504)) {
+            let from = queue.open.partition_point(|index| {
+                access.get(*index).is_some_and(|request| request.end_us < served.end_us - LONGEST_QUEUE_US)
+            });
+            let candidate = queue.open.iter().skip(from).take(1000).find_map(|index| {
+                let request = access.get(*index)?;
+                let fits = !self.was_answered(*index)
+                    && !request.never_connected
+                    && request.end_us < served.end_us
+                    && request.arrival_us() <= accepted_us + JITTER_US;
+                fits.then_some((request.arrival_us(), *index))
+            });
+            first = [first, candidate].into_iter().flatten().min();
+        }
+        first.map(|(_, index)| index)
+    }
+
+    fn add(
+        &mut self,
+        events: &Events,
+        streams: &[u32],
+        number: usize,
+        access: Option<usize>,
+        outcome: Outcome,
+    ) {
+        let Some(served) = events.served.get(number) else { return };
+        let request = access.and_then(|index| events.access.get(index));
+        if let Some(slot) = access.and_then(|index| self.answered.get_mut(index)) {
+            *slot = true;
+        }
+        self.list.push(Service {
+            access,
+            served: Some(number),
+            death: None,
+            stream: streams.get(served.input as usize).copied().unwrap_or(0),
+            pid: served.pid,
+            arrived_us: request.filter(|it| it.request_time_us.is_some()).map(Access::arrival_us),
+            accepted_us: accepted(served),
+            end_us: served.end_us,
+            outcome,
+        });
+    }
+
+    fn add_killed(&mut self, events: &Events, deaths: &[Death]) {
+        for (number, death) in deaths.iter().enumerate() {
+            if !death.reason.is_kill() || events.texts.get(death.class).contains("Cron") {
+                continue;
+            }
+            let limit = death.limit_s.filter(|_| death.reason == Reason::RealTime);
+            let by_limit = limit.map(|limit_s| death.us - i64::from(limit_s) * SECOND_US);
+            let free = self.free_before(death.stream, death.pid, death.us);
+            self.list.push(Service {
+                access: None,
+                served: None,
+                death: Some(number),
+                stream: death.stream,
+                pid: death.pid,
+                arrived_us: None,
+                accepted_us: by_limit.max(free),
+                end_us: death.us,
+                outcome: Outcome::Killed,
+            });
+        }
+    }
+}
+
+/// When the worker took a request that it answered, µs.
+#[must_use]
+pub fn accepted(served: &Served) -> Option<i64> {
+    let remaining_us = served.remaining_us?;
+    Some(served.end_us - served.query_us.unwrap_or(0).max(0) - remaining_us.max(0))
+}
+
+/// Lines of one target, by status, each in order of end.
+#[derive(Default)]
+struct Lines {
+    by_status: Vec<(u16, Queue)>,
+}
+
+#[derive(Default)]
+struct Queue {
+    open: Vec<usize>,
+    next: usize,
+}
+
+impl Queue {
+    fn head<'a>(&self, access: &'a [Access]) -> Option<(usize, &'a Access)> {
+        let index = *self.open.get(self.next)?;
+        Some((index, access.get(index)?))
+    }
+}
+
+/// When the workers that were killed had been seen free.
+fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap<(u32, u32), Vec<i64>> {
+    let killed: FxHashSet<(u32, u32)> = deaths.iter().map(|death| (death.stream, death.pid)).collect();
+    let stream = |input: u32| streams.get(input as usize).copied().unwrap_or(0);
+    let mut free: FxHashMap<(u32, u32), Vec<i64>> = FxHashMap::default();
+    let mut note = |input: u32, pid: u32, us: i64| {
+        let worker = (stream(input), pid);
+        if killed.contains(&worker) {
+            free.entry(worker).or_default().push(us);
+        }
+    };
+    for event in &events.odoo {
+        if let OdooFact::Alive { pid, .. } = event.fact {
+            note(event.input, pid, event.us);
+        }
+    }
+    for served in &events.served {
+        note(served.input, served.pid, served.end_us);
+    }
+    free.values_mut().for_each(|times| times.sort_unstable());
+    free
+}
+
+/// Inputs all of whose access lines carry whole seconds.
+fn coarse_inputs(access: &[Access]) -> Vec<bool> {
+    let mut coarse: Vec<bool> = Vec::new();
+    for request in access {
+        let input = request.input as usize;
+        if coarse.len() <= input {
+            coarse.resize(input + 1, true);
+        }
+        if request.end_us % SECOND_US != 0
+            && let Some(slot) = coarse.get_mut(input)
+        {
+            *slot = false;
+        }
+    }
+    coarse
+}
