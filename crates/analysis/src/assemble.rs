@@ -88,8 +88,21 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let facts = Facts::of(&events);
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
-        incident.links = link::find(found, picture, services, places);
-        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
+    let spans: Vec<(Source, i64, i64)> = inputs
+        .iter()
+        .filter_map(|input| {
+            let (from, to) = input.partial.span?;
+            Some((input.source?, from, to))
+        })
+        .collect();
+    let picture = Picture {
+        events: &events,
+        deaths: &deaths,
+        facts: &facts,
+        window: span.unwrap_or((0, 0)),
+        spans: &spans,
+    };
+    let services = Services::new(&events, &deaths, &streams);
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;

@@ -10,7 +10,7 @@ use stormtrace_logs::timestamp::SECOND_US;
 
 use super::level::Level;
 use crate::events::{Access, Events, Lane};
-use crate::service::{LONGEST_QUEUE_US, Outcome, Service, Services};
+use crate::service::{LONGEST_QUEUE_US, Outcome, Service};
 
 /// A kill comes up to this much before or after the limit has passed, µs (`beat` of the master).
 const BEAT_US: i64 = 4 * SECOND_US;
@@ -41,13 +41,12 @@ struct Job {
     known: bool,
 }
 
-/// Replays the http lane between two instants, µs.
+/// Replays the http lane between two instants, µs. `own` is what workers did, up to the end of the longest queue after.
 #[must_use]
-pub fn replay(events: &Events, services: &Services, from: i64, to: i64) -> Replay {
-    let own: Vec<&Service> = services.ended_in(from, to.saturating_add(LONGEST_QUEUE_US)).iter().collect();
+pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
     let timed: Vec<(usize, &Access)> = arrived(events, from, to).collect();
-    let mut jobs = jobs(&timed, &own);
-    settle_unknown(&mut jobs, &own);
+    let mut jobs = jobs(&timed, own);
+    settle_unknown(&mut jobs, own);
     let mut queue_waits_us: Vec<i64> = jobs
         .iter()
         .filter(|job| (from..=to).contains(&job.connected_us))
@@ -82,9 +81,9 @@ pub(super) fn arrived(events: &Events, from: i64, to: i64) -> impl Iterator<Item
 }
 
 /// In order of connection.
-fn jobs(timed: &[(usize, &Access)], own: &[&Service]) -> Vec<Job> {
+fn jobs(timed: &[(usize, &Access)], own: &[Service]) -> Vec<Job> {
     let by_access: FxHashMap<usize, &Service> =
-        own.iter().filter_map(|service| Some((service.access?, *service))).collect();
+        own.iter().filter_map(|service| Some((service.access?, service))).collect();
     let mut jobs: Vec<Job> = timed
         .iter()
         .filter(|(_, access)| !access.never_connected)
@@ -106,11 +105,10 @@ fn jobs(timed: &[(usize, &Access)], own: &[&Service]) -> Vec<Job> {
 
 /// When requests that nginx gave up on, and no worker's line tells of, left the system: with a kill that no request is
 /// named for, first in first out; else when a later one was accepted, for then they had been accepted before it.
-fn settle_unknown(jobs: &mut [Job], own: &[&Service]) {
+fn settle_unknown(jobs: &mut [Job], own: &[Service]) {
     let mut kills: Vec<&Service> = own
         .iter()
         .filter(|service| service.outcome == Outcome::Killed && service.access.is_none())
-        .copied()
         .collect();
     kills.sort_by_key(|kill| (kill.accepted_us.unwrap_or(kill.end_us), kill.end_us, kill.stream, kill.pid));
     let mut killed_502: Vec<i64> =
