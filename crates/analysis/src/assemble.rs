@@ -100,6 +100,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         facts: &facts,
         window: span.unwrap_or((0, 0)),
         spans: &spans,
+        streams: &streams,
     };
     let found = detect::incidents(&picture);
     let mut report = empty_report();

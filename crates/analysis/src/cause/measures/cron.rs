@@ -66,7 +66,9 @@ impl Cron {
             .collect();
         let together = running
             .iter()
-            .map(|job| running.iter().filter(|other| (other.start_us - job.start_us).abs() <= TOGETHER_US).count())
+            .map(|job| {
+                running.iter().filter(|other| (other.start_us - job.start_us).abs() <= TOGETHER_US).count()
+            })
             .max()
             .unwrap_or(0);
         let calm_until = running.iter().map(|job| job.start_us).min().unwrap_or(look.onset_us);
@@ -82,7 +84,7 @@ impl Cron {
 /// Every run, in order of start.
 fn jobs(look: &Look<'_>) -> Vec<Job> {
     let events = look.picture.events;
-    let mut running: BTreeMap<u32, (u32, i64, Reference)> = BTreeMap::new();
+    let mut running: BTreeMap<(u32, u32), (u32, i64, Reference)> = BTreeMap::new();
     let mut jobs = Vec::new();
     let mut deaths = look
         .picture
@@ -90,30 +92,32 @@ fn jobs(look: &Look<'_>) -> Vec<Job> {
         .iter()
         .filter(|death| events.texts.get(death.class).contains("Cron") || death.class == 0)
         .peekable();
-    let mut close = |running: &mut BTreeMap<u32, (u32, i64, Reference)>, pid: u32, us: i64| {
+    let mut close = |running: &mut BTreeMap<(u32, u32), (u32, i64, Reference)>, pid: (u32, u32), us: i64| {
         if let Some((name, start_us, reference)) = running.remove(&pid) {
             jobs.push(Job { name: events.texts.get(name).to_owned(), start_us, end_us: us, reference });
         }
     };
     for event in &events.odoo {
         while let Some(death) = deaths.next_if(|death| death.us <= event.us) {
-            close(&mut running, death.pid, death.us);
+            close(&mut running, (death.stream, death.pid), death.us);
         }
+        let stream = look.picture.stream(event.input);
+        let own = (stream, event.pid);
         match event.fact {
             OdooFact::CronStart { job } => {
-                close(&mut running, event.pid, event.us);
+                close(&mut running, own, event.us);
                 let reference = look.places.reference(event.input, event.line, event.us);
-                running.insert(event.pid, (job, event.us, reference));
+                running.insert(own, (job, event.us, reference));
             }
-            OdooFact::CronEnd { .. } | OdooFact::Exiting { .. } => close(&mut running, event.pid, event.us),
-            OdooFact::Alive { pid, .. } => close(&mut running, pid, event.us),
+            OdooFact::CronEnd { .. } | OdooFact::Exiting { .. } => close(&mut running, own, event.us),
+            OdooFact::Alive { pid, .. } => close(&mut running, (stream, pid), event.us),
             _ => {}
         }
     }
     for death in deaths {
-        close(&mut running, death.pid, death.us);
+        close(&mut running, (death.stream, death.pid), death.us);
     }
-    let pids: Vec<u32> = running.keys().copied().collect();
+    let pids: Vec<(u32, u32)> = running.keys().copied().collect();
     for pid in pids {
         close(&mut running, pid, look.picture.window.1);
     }
