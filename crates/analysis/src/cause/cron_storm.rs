@@ -1,6 +1,6 @@
 //! `cron_storm`: scheduled jobs took the workers, the locks or the machine (methods 4).
 
-use super::items::{NEED_HOST, NEED_ODOO_INFO, holds, processors_busy, storage_waits};
+use super::items::{NEED_HOST, NEED_ODOO_INFO, counted, holds, processors_busy, storage_waits};
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
 
@@ -51,6 +51,20 @@ pub const SUSPECT: Suspect = Suspect {
                 );
                 let first = m.cron.running.first().map(|job| job.reference.clone());
                 holds(m.cron.together >= 2 && m.cron.together > m.cron.usual, statement, first)
+            },
+        },
+        Item {
+            asks: "two cron workers or more were killed that, by their limit, had begun before the first request was blocked",
+            family: Family::WorkerEnds,
+            present_db: 5.0,
+            absent_db: 0.0,
+            contradicted_db: 0.0,
+            look: |m| {
+                counted(
+                    &m.cron.killed_early,
+                    2,
+                    "killed cron workers had begun before the first request was blocked",
+                )
             },
         },
         Item {

@@ -21,6 +21,9 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -8.0,
             look: |m| {
                 let requests = &m.requests;
+                if !m.sources.odoo {
+                    return Answer::Unknown(NEED_ODOO_INFO);
+                }
                 let statement = format!(
                     "{} of {} failures are 504, {} workers were killed",
                     requests.http_504.count, requests.failed, m.ends.http_kills.count

@@ -9,7 +9,7 @@ use stormtrace_logs::format::Source;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
-use crate::events::{Access, Events, Lane, OdooFact};
+use crate::events::{Access, Events, Lane, OdooFact, Served};
 use crate::facts::Facts;
 use crate::lives::{Death, Reason};
 use crate::report::Kind;
@@ -146,9 +146,14 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let limit_us = picture.facts.limit_us();
     let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
     let kills = picture.http_kills().count();
-    let http = || picture.events.access.iter().filter(|access| access.lane == Lane::Http);
-    let runs =
-        failure_runs::find(http().map(|access| (access.end_us, access.failed())), failure_runs::HTTP_FAILING);
+    let answered: Vec<(i64, bool)> = if picture.events.access.is_empty() {
+        let served = picture.events.served.iter().filter(|request| !request.evented);
+        served.map(|request| (request.end_us, request.status >= 500)).collect()
+    } else {
+        let http = picture.events.access.iter().filter(|access| access.lane == Lane::Http);
+        http.map(|access| (access.end_us, access.failed())).collect()
+    };
+    let runs = failure_runs::find(answered.into_iter(), failure_runs::HTTP_FAILING);
     let marks = marks(picture, Access::failed);
     let mut found = Vec::new();
     for group in marks.chunk_by(|a, b| b.at_us - a.at_us <= gap_us) {
@@ -199,6 +204,18 @@ fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
             start_known: true,
         })
         .collect();
+    // Without an access log Odoo's own request lines tell of the failures that workers lived to answer.
+    if picture.events.access.is_empty() {
+        let failed = |request: &&Served| !request.evented && request.status >= 500;
+        marks.extend(picture.events.served.iter().filter(failed).map(|request| Mark {
+            start_us: request.end_us
+                - request.query_us.unwrap_or(0).max(0)
+                - request.remaining_us.unwrap_or(0).max(0),
+            at_us: request.end_us,
+            kill: false,
+            start_known: true,
+        }));
+    }
     marks.extend(picture.http_kills().map(|death| {
         let blocked_us = death.limit_s.map_or(0, |limit_s| i64::from(limit_s) * SECOND_US);
         Mark {

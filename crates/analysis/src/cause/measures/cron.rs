@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stormtrace_logs::timestamp::SECOND_US;
 
-use super::Look;
+use super::{Count, Look};
 use crate::events::OdooFact;
 use crate::report::Reference;
 
@@ -39,6 +39,9 @@ pub struct Cron {
     pub together: usize,
     /// Most jobs at once before that.
     pub usual: usize,
+    /// Cron workers killed that, by their limit, had begun before the first request was blocked. An idle worker pings every
+    /// 70 s, so the job of one killed at K began between K - limit - 4 s and K - limit + 70 s.
+    pub killed_early: Count,
 }
 
 impl Cron {
@@ -77,8 +80,26 @@ impl Cron {
                 .filter(|job| job.start_us >= before_from && job.start_us < calm_until)
                 .map(|job| (job.start_us, job.end_us.min(calm_until))),
         );
-        Cron { logged, running, together, usual }
+        Cron { logged, running, together, usual, killed_early: killed_early(look) }
     }
+}
+
+fn killed_early(look: &Look<'_>) -> Count {
+    let texts = &look.picture.events.texts;
+    let mut count = Count::default();
+    for death in look.picture.deaths {
+        let Some(limit_s) = death.limit_s.filter(|_| texts.get(death.class).contains("Cron")) else {
+            continue;
+        };
+        let began = death.us - i64::from(limit_s) * SECOND_US;
+        if death.us >= look.from
+            && began <= look.onset_us + look.onset_uncertainty_us
+            && began >= look.onset_us - LEAD_US
+        {
+            count.add(|| look.places.reference(death.input, death.line, death.us));
+        }
+    }
+    count
 }
 
 /// Every run, in order of start.
