@@ -101,6 +101,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         facts: &facts,
         window: span.unwrap_or((0, 0)),
         spans: &spans,
+        streams: &streams,
     };
     let services = Services::new(&events, &deaths, &streams);
     let found = detect::incidents(&picture);

@@ -104,7 +104,8 @@ pub fn deaths(events: &Events, streams: &[u32]) -> Vec<Death> {
             // Below level INFO the limit shows only in the exception that ends the worker.
             OdooFact::Raised(Exception::CpuTimeLimit) => match raised {
                 Some((input, line, pid))
-                    if (input, line) == (event.input, event.line) && !survives(&served, stream, pid, event.us) =>
+                    if (input, line) == (event.input, event.line)
+                        && !survives(&served, stream, pid, event.us) =>
                 {
                     (pid, Reason::CpuTime, None, 0)
                 }

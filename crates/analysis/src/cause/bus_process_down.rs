@@ -11,7 +11,7 @@ pub const SUSPECT: Suspect = Suspect {
     summary: "The evented process did not answer; the HTTP lane was healthy.",
     next_step: "Restart only the evented process (the master respawns it when it is killed); leave the workers alone.",
     needs: "the access log, nginx's error log",
-    gate: Some(|m| m.kind == Kind::BusOutage && m.messages.misrouted.count < 5),
+    gate: Some(|m| m.kind == Kind::BusOutage && m.sources.odoo && m.messages.misrouted.count < 5),
     items: &[
         Item {
             asks: "bus requests failed while the HTTP lane was healthy",

@@ -1,6 +1,6 @@
 //! `connection_pool_exhausted`: a process used up its own connection pool, db_maxconn (methods 4).
 
-use super::items::{counted, either, holds};
+use super::items::{considerable_s, counted, either, holds};
 use super::{Answer, Family, Item, Suspect, nobody};
 use crate::report::Role;
 
@@ -60,9 +60,8 @@ pub const SUSPECT: Suspect = Suspect {
             absent_db: -6.0,
             contradicted_db: -6.0,
             look: |m| {
-                let workers = f64::from(m.workers.unwrap_or(2).max(1));
                 holds(
-                    m.locks.waited_s < 0.2 * workers * m.length_s.max(1.0),
+                    m.locks.waited_s < considerable_s(m),
                     format!("sessions waited {:.0} s for locks", m.locks.waited_s),
                     m.locks.first.clone(),
                 )

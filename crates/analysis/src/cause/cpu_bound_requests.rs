@@ -1,8 +1,8 @@
 //! `cpu_bound_requests`: requests computed in Python and used up the processors (methods 4).
 
 use super::items::{
-    NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, ONE_ROUTE, counted, database_idle, either, holds, processors_busy,
-    processors_calm,
+    NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, NOT_STUCK, ONE_ROUTE, counted, database_idle, either, holds,
+    processors_busy, processors_calm, workers_stuck,
 };
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
@@ -29,9 +29,11 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 5.0,
             absent_db: -3.0,
             contradicted_db: -10.0,
-            look: |m| match (processors_busy(m), processors_calm(m), m.host.busy) {
+            look: |m| match (processors_busy(m).filter(|_| workers_stuck(m)), processors_calm(m), m.host.busy)
+            {
                 (Some(busy), Some(calm), Some(now)) => {
-                    let before = m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
+                    let before =
+                        m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
                     let statement = format!("processors {now:.0} % busy{before}");
                     // Processor time that workers did use up is no less used up for an idle neighbour core.
                     if calm && m.ends.cpu.count < 2 {
@@ -40,6 +42,7 @@ pub const SUSPECT: Suspect = Suspect {
                         holds(busy, statement, m.host.reference.clone())
                     }
                 }
+                _ if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
                 _ => Answer::Unknown(NEED_HOST),
             },
         },
@@ -49,7 +52,7 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 3.0,
             absent_db: -8.0,
             contradicted_db: -8.0,
-            look: |m| match database_idle(m) {
+            look: |m| match database_idle(m).filter(|_| workers_stuck(m)) {
                 Some(idle) => either(
                     idle,
                     format!(
@@ -58,6 +61,7 @@ pub const SUSPECT: Suspect = Suspect {
                     ),
                     m.statements.reference.clone().or_else(|| m.locks.first.clone()),
                 ),
+                None if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
                 None => Answer::Unknown(NEED_SNAPSHOTS),
             },
         },

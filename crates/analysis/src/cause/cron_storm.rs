@@ -1,6 +1,6 @@
 //! `cron_storm`: scheduled jobs took the workers, the locks or the machine (methods 4).
 
-use super::items::{NEED_HOST, NEED_ODOO_INFO, holds, processors_busy, storage_waits};
+use super::items::{NEED_HOST, NEED_ODOO_INFO, counted, holds, processors_busy, storage_waits};
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
 
@@ -26,7 +26,11 @@ pub const SUSPECT: Suspect = Suspect {
                 let names: Vec<&str> = running.iter().take(3).map(|job| job.name.as_str()).collect();
                 let statement = match names.as_slice() {
                     [] => "no long job was running when it began".to_owned(),
-                    names => format!("{} long jobs were running when it began: {}", running.len(), names.join(", ")),
+                    names => format!(
+                        "{} long jobs were running when it began: {}",
+                        running.len(),
+                        names.join(", ")
+                    ),
                 };
                 holds(running.len() >= 2, statement, running.first().map(|job| job.reference.clone()))
             },
@@ -41,10 +45,26 @@ pub const SUSPECT: Suspect = Suspect {
                 if !m.cron.logged {
                     return Answer::Unknown(NEED_ODOO_INFO);
                 }
-                let statement =
-                    format!("{} began within 10 s, at most {} ran at once before", m.cron.together, m.cron.usual);
+                let statement = format!(
+                    "{} began within 10 s, at most {} ran at once before",
+                    m.cron.together, m.cron.usual
+                );
                 let first = m.cron.running.first().map(|job| job.reference.clone());
                 holds(m.cron.together >= 2 && m.cron.together > m.cron.usual, statement, first)
+            },
+        },
+        Item {
+            asks: "two cron workers or more were killed that, by their limit, had begun before the first request was blocked",
+            family: Family::WorkerEnds,
+            present_db: 5.0,
+            absent_db: 0.0,
+            contradicted_db: 0.0,
+            look: |m| {
+                counted(
+                    &m.cron.killed_early,
+                    2,
+                    "killed cron workers had begun before the first request was blocked",
+                )
             },
         },
         Item {
@@ -75,7 +95,10 @@ pub const SUSPECT: Suspect = Suspect {
             look: |m| match (processors_busy(m), m.host.busy, m.host.busy_before) {
                 (Some(busy), Some(now), before) => holds(
                     busy,
-                    format!("processors {now:.0} % busy, {:.0} % before", before.unwrap_or(f64::NAN).max(0.0)),
+                    format!(
+                        "processors {now:.0} % busy, {:.0} % before",
+                        before.unwrap_or(f64::NAN).max(0.0)
+                    ),
                     m.host.reference.clone(),
                 ),
                 _ => Answer::Unknown(NEED_HOST),

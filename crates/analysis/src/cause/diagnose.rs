@@ -57,7 +57,8 @@ pub fn diagnose(measures: &Measures) -> Diagnosis {
     });
     let roots: Vec<&Candidate> = candidates.iter().filter(|candidate| candidate.parent.is_none()).collect();
     let best = roots.first();
-    let weight = |candidate: Option<&&Candidate>| candidate.map_or(0.0, |candidate| candidate.weighed.weight_db);
+    let weight =
+        |candidate: Option<&&Candidate>| candidate.map_or(0.0, |candidate| candidate.weighed.weight_db);
     let margin = weight(best) - weight(roots.get(1)).max(0.0);
     let families = best.map_or(0, |candidate| candidate.weighed.families);
     let verdict = if best.is_some_and(|candidate| candidate.gated) {
@@ -130,7 +131,10 @@ fn missing(measures: &Measures, candidates: &[Candidate], verdict: Certainty) ->
     let absent = [
         (sources.odoo, "the Odoo log of the incident"),
         (sources.access, "the access log of the incident"),
-        (sources.postgres_log, "the PostgreSQL log, with log_lock_waits = on and log_min_duration_statement set"),
+        (
+            sources.postgres_log,
+            "the PostgreSQL log, with log_lock_waits = on and log_min_duration_statement set",
+        ),
         (sources.listings > 0, "snapshots of pg_stat_activity (with pg_blocking_pids) during the incident"),
         (sources.host_samples > 0, "host metrics (vmstat -t 5, or sar) during the incident"),
     ];

@@ -36,9 +36,11 @@ pub const SUSPECT: Suspect = Suspect {
             absent_db: -2.0,
             contradicted_db: -2.0,
             look: |m| match m.host.blocked {
-                Some(blocked) => {
-                    holds(blocked >= 2.0, format!("median {blocked:.0} processes blocked"), m.host.reference.clone())
-                }
+                Some(blocked) => holds(
+                    blocked >= 2.0,
+                    format!("median {blocked:.0} processes blocked"),
+                    m.host.reference.clone(),
+                ),
                 None => Answer::Unknown(NEED_HOST),
             },
         },
@@ -112,7 +114,9 @@ pub const SUSPECT: Suspect = Suspect {
     ],
     explained_by: &[
         ("out_of_memory_killer", |m| m.host.swap_kib_s.is_some_and(|swap| swap > 100.0)),
-        ("cron_storm", |m| m.cron.together >= 3 && m.messages.checkpoint_sync_s.is_none_or(|sync_s| sync_s < 3.0)),
+        ("cron_storm", |m| {
+            m.cron.together >= 3 && m.messages.checkpoint_sync_s.is_none_or(|sync_s| sync_s < 3.0)
+        }),
     ],
     beside: mechanism,
     culprit: nobody,

@@ -1,14 +1,25 @@
 //! `external_call_slow`: requests waited for a service outside (methods 4).
 
 use super::items::{
-    NEED_HOST, NEED_SNAPSHOTS, ONE_ROUTE, database_idle, either, holds, processors_calm,
+    NEED_HOST, NEED_SNAPSHOTS, NOT_STUCK, ONE_ROUTE, database_idle, either, holds, processors_calm,
+    workers_stuck,
 };
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
 
 /// Parts of routes and models that call services outside: carriers, payment providers, mail and message gateways, IAP.
 const CONNECTORS: [&str; 12] = [
-    "delivery", "carrier", "payment", "mail", "sms", "iap", "webhook", "edi", "shipping", "avatax", "ocr",
+    "delivery",
+    "carrier",
+    "payment",
+    "mail",
+    "sms",
+    "iap",
+    "webhook",
+    "edi",
+    "shipping",
+    "avatax",
+    "ocr",
     "signature_request",
 ];
 
@@ -30,10 +41,8 @@ pub const SUSPECT: Suspect = Suspect {
                 let external = &m.messages.external;
                 let per_hour = external.count as f64 / (m.length_s.max(60.0) / 3600.0);
                 let before = m.messages.external_per_hour_before;
-                let statement = format!(
-                    "{} calls outside failed in it, {:.1} an hour before",
-                    external.count, before
-                );
+                let statement =
+                    format!("{} calls outside failed in it, {:.1} an hour before", external.count, before);
                 holds(
                     external.count >= 1 && (external.count >= 3 || per_hour > 1.5 * before),
                     statement,
@@ -47,11 +56,13 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 4.0,
             absent_db: -4.0,
             contradicted_db: -8.0,
-            look: |m| match (processors_calm(m), m.host.busy) {
+            look: |m| match (processors_calm(m).filter(|_| workers_stuck(m)), m.host.busy) {
                 (Some(calm), Some(now)) => {
-                    let before = m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
+                    let before =
+                        m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
                     either(calm, format!("processors {now:.0} % busy{before}"), m.host.reference.clone())
                 }
+                _ if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
                 _ => Answer::Unknown(NEED_HOST),
             },
         },
@@ -63,7 +74,11 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -8.0,
             look: |m| {
                 let cpu = &m.ends.cpu;
-                either(cpu.count < 2, format!("{} workers ended by limit_time_cpu", cpu.count), cpu.first.clone())
+                either(
+                    cpu.count < 2,
+                    format!("{} workers ended by limit_time_cpu", cpu.count),
+                    cpu.first.clone(),
+                )
             },
         },
         Item {
@@ -82,7 +97,11 @@ pub const SUSPECT: Suspect = Suspect {
                     return Answer::Absent("nobody waited for a lock".to_owned(), None);
                 }
                 let reference = locks.culprit.as_ref().and_then(|culprit| culprit.reference.clone());
-                holds(locks.odoo_idle_roots >= 2 && 2 * locks.odoo_idle_roots > locks.roots, statement, reference)
+                holds(
+                    locks.odoo_idle_roots >= 2 && 2 * locks.odoo_idle_roots > locks.roots,
+                    statement,
+                    reference,
+                )
             },
         },
         Item {
@@ -93,8 +112,9 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -6.0,
             look: |m| {
                 // Locks that workers themselves hold while they wait outside are part of the picture.
-                let own_locks = 2 * m.locks.odoo_idle_roots > m.locks.roots && m.statements.own_s < m.locks.waited_s;
-                match database_idle(m) {
+                let own_locks =
+                    2 * m.locks.odoo_idle_roots > m.locks.roots && m.statements.own_s < m.locks.waited_s;
+                match database_idle(m).filter(|_| workers_stuck(m)) {
                     Some(idle) => {
                         let statement = format!(
                             "sessions spent {:.0} s in long statements and {:.0} s waiting for locks",
@@ -102,11 +122,15 @@ pub const SUSPECT: Suspect = Suspect {
                         );
                         let reference = m.statements.reference.clone().or_else(|| m.locks.first.clone());
                         if !idle && own_locks {
-                            Answer::Present(format!("{statement}, held by Odoo's own idle sessions"), reference)
+                            Answer::Present(
+                                format!("{statement}, held by Odoo's own idle sessions"),
+                                reference,
+                            )
                         } else {
                             either(idle, statement, reference)
                         }
                     }
+                    None if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
                     None => Answer::Unknown(NEED_SNAPSHOTS),
                 }
             },
@@ -120,7 +144,9 @@ pub const SUSPECT: Suspect = Suspect {
             look: |m| {
                 let kills = m.ends.http_kills.count;
                 if kills < 2 || !m.sources.postgres_log {
-                    return Answer::Unknown("the PostgreSQL log at the kills: connections lost while idle in transaction");
+                    return Answer::Unknown(
+                        "the PostgreSQL log at the kills: connections lost while idle in transaction",
+                    );
                 }
                 let lost = m.messages.lost_idle.count;
                 holds(

@@ -46,10 +46,22 @@ pub fn lock_share(m: &Measures) -> Option<f64> {
 pub fn database_idle(m: &Measures) -> Option<bool> {
     let sources = &m.sources;
     let seen = sources.listings >= 2 || (sources.postgres_log && sources.durations_logged);
-    let stuck_s = m.locks.waited_s + m.statements.own_s;
-    let workers = f64::from(m.workers.unwrap_or(2).max(1));
-    seen.then(|| stuck_s < 0.2 * workers * m.length_s.max(1.0))
+    seen.then(|| m.locks.waited_s + m.statements.own_s < considerable_s(m))
 }
+
+/// Stuck time that matters: a fifth of the workers' time (methods 3.4), or that of two workers where there are many.
+pub fn considerable_s(m: &Measures) -> f64 {
+    let workers = f64::from(m.workers.unwrap_or(2).max(1));
+    (0.2 * workers).min(2.0) * m.length_s.max(1.0)
+}
+
+/// Workers were stuck: killed, or seconds long in one request. What kept them can be asked only then.
+pub fn workers_stuck(m: &Measures) -> bool {
+    m.ends.http_kills.count > 0 || m.routes.stuck >= 3
+}
+
+/// What to say where no worker was stuck.
+pub const NOT_STUCK: &str = "what kept the workers: none was seen stuck";
 
 /// The processors did not get busier.
 pub fn processors_calm(m: &Measures) -> Option<bool> {

@@ -1,6 +1,6 @@
 //! Questions that both kinds of lock holder ask.
 
-use super::items::{NEED_POSTGRES, NEED_SNAPSHOTS, either, holds, lock_share};
+use super::items::{NEED_POSTGRES, NEED_SNAPSHOTS, considerable_s, either, holds, lock_share};
 use super::measures::Measures;
 use super::{Answer, Family, Item};
 use crate::waits::Doing;
@@ -26,20 +26,15 @@ pub const WAITS: Item = Item {
 
 /// Waiting for locks is what sessions were stuck in.
 pub const SHARE: Item = Item {
-    asks: "waiting for locks is most of the time sessions were stuck, and a fifth of the workers' time",
+    asks: "waiting for locks is most of the time sessions were stuck, and a fifth of the workers' time or that of two workers",
     family: Family::Locks,
     present_db: 5.0,
     absent_db: -6.0,
     contradicted_db: -10.0,
     look: |m| {
         let Some(share) = lock_share(m) else { return Answer::Unknown("where sessions were stuck") };
-        let workers = f64::from(m.workers.unwrap_or(2).max(1));
         let statement = format!("{:.0} % of the stuck time was waiting for locks", 100.0 * share);
-        holds(
-            share >= 0.5 && m.locks.waited_s >= 0.2 * workers * m.length_s.max(1.0),
-            statement,
-            m.locks.first.clone(),
-        )
+        holds(share >= 0.5 && m.locks.waited_s >= considerable_s(m), statement, m.locks.first.clone())
     },
 };
 
@@ -53,7 +48,9 @@ pub const ONE_ROOT: Item = Item {
     look: |m| {
         let locks = &m.locks;
         let Some(root) = &locks.root else {
-            return Answer::Unknown("who held the locks: no snapshot with pg_blocking_pids, no log_lock_waits");
+            return Answer::Unknown(
+                "who held the locks: no snapshot with pg_blocking_pids, no log_lock_waits",
+            );
         };
         let statement = format!(
             "{:.0} % of the time waited for known holders was waited for backend {}",

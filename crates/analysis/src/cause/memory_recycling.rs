@@ -61,7 +61,8 @@ pub const SUSPECT: Suspect = Suspect {
                     return Answer::Unknown(NEED_ODOO_INFO);
                 }
                 holds(
-                    m.ends.memory_soft.count >= 5 && 3 * m.messages.registry_loads >= m.ends.memory_soft.count,
+                    m.ends.memory_soft.count >= 5
+                        && 3 * m.messages.registry_loads >= m.ends.memory_soft.count,
                     format!("the registry was loaded {} times", m.messages.registry_loads),
                     None,
                 )

@@ -37,7 +37,9 @@ pub const SUSPECT: Suspect = Suspect {
             absent_db: -2.0,
             contradicted_db: -2.0,
             look: |m| match m.sources.odoo_info {
-                true => counted(&m.ends.vanished, 2, "workers were replaced though nothing tells of their end"),
+                true => {
+                    counted(&m.ends.vanished, 2, "workers were replaced though nothing tells of their end")
+                }
                 false => Answer::Unknown(super::items::NEED_ODOO_INFO),
             },
         },

@@ -21,6 +21,9 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -8.0,
             look: |m| {
                 let requests = &m.requests;
+                if !m.sources.odoo {
+                    return Answer::Unknown(NEED_ODOO_INFO);
+                }
                 let statement = format!(
                     "{} of {} failures are 504, {} workers were killed",
                     requests.http_504.count, requests.failed, m.ends.http_kills.count
@@ -43,10 +46,12 @@ pub const SUSPECT: Suspect = Suspect {
                     let statement = format!(
                         "the 504s took {middle:.1} s, give or take {spread:.2} s; {queued} gave up before a worker took them"
                     );
-                    let at_limit = m
-                        .proxy_read_timeout_s
-                        .is_none_or(|limit| (middle - limit).abs() < 1.0);
-                    holds(spread < 0.2 && at_limit && queued == 0, statement, m.requests.http_504.first.clone())
+                    let at_limit = m.proxy_read_timeout_s.is_none_or(|limit| (middle - limit).abs() < 1.0);
+                    holds(
+                        spread < 0.2 && at_limit && queued == 0,
+                        statement,
+                        m.requests.http_504.first.clone(),
+                    )
                 }
                 None => Answer::Unknown("$request_time in the access log"),
             },
@@ -90,9 +95,11 @@ pub const SUSPECT: Suspect = Suspect {
             absent_db: -6.0,
             contradicted_db: -6.0,
             look: |m| match arrivals(m) {
-                Ok(factor) => {
-                    either(factor < 1.8, format!("requests arrived at {factor:.1} times the earlier rate"), None)
-                }
+                Ok(factor) => either(
+                    factor < 1.8,
+                    format!("requests arrived at {factor:.1} times the earlier rate"),
+                    None,
+                ),
                 Err(unknown) => unknown,
             },
         },

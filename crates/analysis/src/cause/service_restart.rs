@@ -10,7 +10,7 @@ pub const SUSPECT: Suspect = Suspect {
     summary: "Odoo was restarted, briefly and without earlier trouble.",
     next_step: "Nothing to stabilise. Restart behind a drained proxy, or with two instances, to spare users the gap.",
     needs: "the Odoo log, or nginx's error log",
-    gate: Some(|m| m.kind == Kind::ServiceRestart),
+    gate: Some(|m| m.kind == Kind::ServiceRestart && m.sources.access),
     items: &[Item {
         asks: "a stop and a start with failures only between them",
         family: Family::OdooMessages,
@@ -18,6 +18,8 @@ pub const SUSPECT: Suspect = Suspect {
         absent_db: -10.0,
         contradicted_db: -10.0,
         look: |m| match m.kind {
+            // A restart may be the answer to trouble that only an access log shows.
+            Kind::ServiceRestart if !m.sources.access => Answer::Unknown(super::items::NEED_ACCESS),
             Kind::ServiceRestart => Answer::Present(
                 "a stop and a start with failures only between them".to_owned(),
                 m.messages.restart.first.clone(),

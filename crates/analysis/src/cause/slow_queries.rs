@@ -1,6 +1,8 @@
 //! `slow_queries`: statements ran long by themselves, without waiting for locks (methods 4).
 
-use super::items::{NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, either, holds, lock_share, storage_waits};
+use super::items::{
+    NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, considerable_s, either, holds, lock_share, storage_waits,
+};
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
 
@@ -13,7 +15,7 @@ pub const SUSPECT: Suspect = Suspect {
     gate: None,
     items: &[
         Item {
-            asks: "statements that waited for no lock took a fifth of the workers' time or more",
+            asks: "statements that waited for no lock took a fifth of the workers' time, or that of two workers",
             family: Family::Statements,
             present_db: 8.0,
             absent_db: -8.0,
@@ -28,8 +30,7 @@ pub const SUSPECT: Suspect = Suspect {
                     "{} statements over 5 s of their own, {:.0} s in all, the longest {:.0} s",
                     statements.long, statements.own_s, statements.longest_s
                 );
-                let workers = f64::from(m.workers.unwrap_or(2).max(1));
-                let enough = statements.long >= 3 && statements.own_s >= 0.2 * workers * m.length_s.max(1.0);
+                let enough = statements.long >= 3 && statements.own_s >= considerable_s(m);
                 holds(enough, statement, statements.reference.clone())
             },
         },

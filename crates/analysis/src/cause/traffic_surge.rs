@@ -38,7 +38,9 @@ pub const SUSPECT: Suspect = Suspect {
             look: |m| match m.requests.service_factor {
                 Some(factor) => holds(
                     factor <= 2.0,
-                    format!("a request took {factor:.1} times as long in a worker as on the same route before"),
+                    format!(
+                        "a request took {factor:.1} times as long in a worker as on the same route before"
+                    ),
                     None,
                 ),
                 None => Answer::Unknown(NEED_ODOO_INFO),
@@ -52,7 +54,8 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -5.0,
             look: |m| {
                 let kills = &m.ends.http_kills;
-                let gave_up = m.requests.http_504.count + m.requests.http_499 + m.requests.connect_timeouts.count;
+                let gave_up =
+                    m.requests.http_504.count + m.requests.http_499 + m.requests.connect_timeouts.count;
                 either(
                     kills.count * 20 <= gave_up,
                     format!("{} workers killed, {gave_up} requests gave up", kills.count),

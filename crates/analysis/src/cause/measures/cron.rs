@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stormtrace_logs::timestamp::SECOND_US;
 
-use super::Look;
+use super::{Count, Look};
 use crate::events::OdooFact;
 use crate::report::Reference;
 
@@ -39,6 +39,9 @@ pub struct Cron {
     pub together: usize,
     /// Most jobs at once before that.
     pub usual: usize,
+    /// Cron workers killed that, by their limit, had begun before the first request was blocked. An idle worker pings every
+    /// 70 s, so the job of one killed at K began between K - limit - 4 s and K - limit + 70 s.
+    pub killed_early: Count,
 }
 
 impl Cron {
@@ -66,7 +69,9 @@ impl Cron {
             .collect();
         let together = running
             .iter()
-            .map(|job| running.iter().filter(|other| (other.start_us - job.start_us).abs() <= TOGETHER_US).count())
+            .map(|job| {
+                running.iter().filter(|other| (other.start_us - job.start_us).abs() <= TOGETHER_US).count()
+            })
             .max()
             .unwrap_or(0);
         let calm_until = running.iter().map(|job| job.start_us).min().unwrap_or(look.onset_us);
@@ -75,14 +80,32 @@ impl Cron {
                 .filter(|job| job.start_us >= before_from && job.start_us < calm_until)
                 .map(|job| (job.start_us, job.end_us.min(calm_until))),
         );
-        Cron { logged, running, together, usual }
+        Cron { logged, running, together, usual, killed_early: killed_early(look) }
     }
+}
+
+fn killed_early(look: &Look<'_>) -> Count {
+    let texts = &look.picture.events.texts;
+    let mut count = Count::default();
+    for death in look.picture.deaths {
+        let Some(limit_s) = death.limit_s.filter(|_| texts.get(death.class).contains("Cron")) else {
+            continue;
+        };
+        let began = death.us - i64::from(limit_s) * SECOND_US;
+        if death.us >= look.from
+            && began <= look.onset_us + look.onset_uncertainty_us
+            && began >= look.onset_us - LEAD_US
+        {
+            count.add(|| look.places.reference(death.input, death.line, death.us));
+        }
+    }
+    count
 }
 
 /// Every run, in order of start.
 fn jobs(look: &Look<'_>) -> Vec<Job> {
     let events = look.picture.events;
-    let mut running: BTreeMap<u32, (u32, i64, Reference)> = BTreeMap::new();
+    let mut running: BTreeMap<(u32, u32), (u32, i64, Reference)> = BTreeMap::new();
     let mut jobs = Vec::new();
     let mut deaths = look
         .picture
@@ -90,30 +113,32 @@ fn jobs(look: &Look<'_>) -> Vec<Job> {
         .iter()
         .filter(|death| events.texts.get(death.class).contains("Cron") || death.class == 0)
         .peekable();
-    let mut close = |running: &mut BTreeMap<u32, (u32, i64, Reference)>, pid: u32, us: i64| {
+    let mut close = |running: &mut BTreeMap<(u32, u32), (u32, i64, Reference)>, pid: (u32, u32), us: i64| {
         if let Some((name, start_us, reference)) = running.remove(&pid) {
             jobs.push(Job { name: events.texts.get(name).to_owned(), start_us, end_us: us, reference });
         }
     };
     for event in &events.odoo {
         while let Some(death) = deaths.next_if(|death| death.us <= event.us) {
-            close(&mut running, death.pid, death.us);
+            close(&mut running, (death.stream, death.pid), death.us);
         }
+        let stream = look.picture.stream(event.input);
+        let own = (stream, event.pid);
         match event.fact {
             OdooFact::CronStart { job } => {
-                close(&mut running, event.pid, event.us);
+                close(&mut running, own, event.us);
                 let reference = look.places.reference(event.input, event.line, event.us);
-                running.insert(event.pid, (job, event.us, reference));
+                running.insert(own, (job, event.us, reference));
             }
-            OdooFact::CronEnd { .. } | OdooFact::Exiting { .. } => close(&mut running, event.pid, event.us),
-            OdooFact::Alive { pid, .. } => close(&mut running, pid, event.us),
+            OdooFact::CronEnd { .. } | OdooFact::Exiting { .. } => close(&mut running, own, event.us),
+            OdooFact::Alive { pid, .. } => close(&mut running, (stream, pid), event.us),
             _ => {}
         }
     }
     for death in deaths {
-        close(&mut running, death.pid, death.us);
+        close(&mut running, (death.stream, death.pid), death.us);
     }
-    let pids: Vec<u32> = running.keys().copied().collect();
+    let pids: Vec<(u32, u32)> = running.keys().copied().collect();
     for pid in pids {
         close(&mut running, pid, look.picture.window.1);
     }

@@ -55,10 +55,10 @@ impl Ends {
             }
         }
         let workers = f64::from(picture.facts.workers.unwrap_or(1).max(1));
-        let rate = |count: u64, span_us: i64| {
-            count as f64 / workers / (span_us.max(60 * SECOND_US) as f64 / 60e6)
-        };
-        ends.memory_soft_rate = rate(ends.memory_soft.count, look.episodes.iter().map(|(from, to)| to - from).sum());
+        let rate =
+            |count: u64, span_us: i64| count as f64 / workers / (span_us.max(60 * SECOND_US) as f64 / 60e6);
+        ends.memory_soft_rate =
+            rate(ends.memory_soft.count, look.episodes.iter().map(|(from, to)| to - from).sum());
         ends.memory_soft_rate_before = rate(soft_before, before_to - before_from);
         ends.vanished = vanished(look);
         ends
@@ -82,7 +82,10 @@ fn vanished(look: &Look<'_>) -> Count {
             {
                 ended += 1;
             }
-            OdooFact::Stopping | OdooFact::StoppingForcefully | OdooFact::Reloading | OdooFact::Banner { .. } => {
+            OdooFact::Stopping
+            | OdooFact::StoppingForcefully
+            | OdooFact::Reloading
+            | OdooFact::Banner { .. } => {
                 stopping = true;
             }
             _ => {}

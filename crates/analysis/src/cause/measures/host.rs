@@ -41,7 +41,10 @@ impl Host {
             io_wait: median(inside().filter_map(wait).collect()),
             io_wait_before: median(before().filter_map(wait).collect()),
             blocked: median(inside().filter_map(|sample| sample.blocked).map(f64::from).collect()),
-            memory_left: least.zip(usual_free).filter(|(_, usual)| *usual > 0.0).map(|(least, usual)| least / usual),
+            memory_left: least
+                .zip(usual_free)
+                .filter(|(_, usual)| *usual > 0.0)
+                .map(|(least, usual)| least / usual),
             swap_kib_s: inside().filter_map(|sample| sample.swap_kib_s).reduce(f64::max),
             reference: inside()
                 .nth(inside().count() / 2)

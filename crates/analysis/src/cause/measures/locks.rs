@@ -49,7 +49,8 @@ pub struct Locks {
 impl Locks {
     pub(super) fn of(look: &Look<'_>, waits: Waits) -> Self {
         let events = look.picture.events;
-        let names: std::collections::BTreeSet<u32> = waits.waits.iter().map(|wait| wait.application).collect();
+        let names: std::collections::BTreeSet<u32> =
+            waits.waits.iter().map(|wait| wait.application).collect();
         // An empty name is everybody's; then the session is Odoo's if it ended with a worker.
         let is_odoo = |root: &Root| {
             let name = events.texts.get(root.application);
@@ -151,7 +152,9 @@ fn running_as_long(look: &Look<'_>) -> Option<bool> {
             snapshot
                 .sessions
                 .iter()
-                .filter(move |session| session.lock_wait == waiting && session.state == crate::events::State::Active)
+                .filter(move |session| {
+                    session.lock_wait == waiting && session.state == crate::events::State::Active
+                })
                 .filter_map(|session| session.query_age_us)
                 .max()
         };

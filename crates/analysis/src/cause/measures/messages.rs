@@ -77,7 +77,8 @@ impl Messages {
         }
         let before_hours = (before_to - before_from).max(60_000_000) as f64 / 3.6e9;
         counts.external_per_hour_before = external_before as f64 / before_hours;
-        for request in events.served.iter().filter(|request| look.inside(request.end_us) && !request.evented) {
+        for request in events.served.iter().filter(|request| look.inside(request.end_us) && !request.evented)
+        {
             let path = events.texts.get(request.path);
             if path.starts_with("/longpolling/poll") || path == "/websocket" {
                 counts.misrouted.add(|| look.places.reference(request.input, request.line, request.end_us));

@@ -32,6 +32,11 @@ const BASELINE_US: i64 = 1800 * SECOND_US;
 /// … up to this long before it, µs: the last moments may already be part of it.
 const BASELINE_GUARD_US: i64 = 15 * SECOND_US;
 
+/// A baseline must be this long to tell anything, µs.
+const SHORTEST_BASELINE_US: i64 = 90 * SECOND_US;
+/// After an incident clients come back and queues drain for this long, µs.
+const AFTERMATH_US: i64 = 120 * SECOND_US;
+
 /// A count and its first place.
 #[derive(Debug, Clone, Default)]
 pub struct Count {
@@ -98,12 +103,13 @@ struct Look<'l> {
 }
 
 impl Look<'_> {
-    /// Before the incident, clear of it.
+    /// When all was well: before the incident, clear of it; after it, where the capture begins with it.
     fn baseline(&self) -> (i64, i64) {
-        (
-            (self.onset_us - BASELINE_US).max(self.picture.window.0.saturating_sub(60 * SECOND_US)),
-            self.onset_us - BASELINE_GUARD_US,
-        )
+        let (first, last) = self.picture.window;
+        let before = ((self.onset_us - BASELINE_US).max(first), self.onset_us - BASELINE_GUARD_US);
+        let after = (self.to + AFTERMATH_US, (self.to + AFTERMATH_US + BASELINE_US).min(last));
+        let enough = |span: (i64, i64)| span.1 - span.0 >= SHORTEST_BASELINE_US;
+        if !enough(before) && enough(after) { after } else { before }
     }
 
     fn inside(&self, us: i64) -> bool {
@@ -154,7 +160,8 @@ fn onset_uncertainty_us(picture: &Picture<'_>) -> i64 {
     const JITTER_US: i64 = 2 * SECOND_US;
     let timed = picture.events.access.iter().take(5000).any(|access| access.request_time_us.is_some());
     let facts = picture.facts;
-    let longest_s = facts.proxy_read_timeout_s.unwrap_or(60.0).max(facts.proxy_connect_timeout_s.unwrap_or(60.0));
+    let longest_s =
+        facts.proxy_read_timeout_s.unwrap_or(60.0).max(facts.proxy_connect_timeout_s.unwrap_or(60.0));
     if timed { JITTER_US } else { JITTER_US + ((longest_s * 1e6) as i64).min(120 * SECOND_US) }
 }
 

@@ -85,7 +85,9 @@ impl Requests {
         for error in events.nginx.iter().filter(|error| look.inside(error.us) && error.lane == Lane::Http) {
             let place = || look.places.reference(error.input, error.line, error.us);
             match error.failure {
-                Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams) => figures.refused.add(place),
+                Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams) => {
+                    figures.refused.add(place)
+                }
                 Some(UpstreamFailure::PrematureClose | UpstreamFailure::PrematureCloseBody) => {
                     figures.premature.add(place);
                 }
@@ -108,7 +110,9 @@ impl Requests {
             }) {
                 let busy = request.query_us.unwrap_or(0).max(0) + request.remaining_us.unwrap_or(0).max(0);
                 if busy > patience_us && request.status < 500 {
-                    figures.beyond_proxy.add(|| look.places.reference(request.input, request.line, request.end_us));
+                    figures
+                        .beyond_proxy
+                        .add(|| look.places.reference(request.input, request.line, request.end_us));
                 }
             }
         }
@@ -140,20 +144,31 @@ fn arrival_factor(look: &Look<'_>) -> Option<f64> {
         arrivals.sort_unstable();
         arrivals
     };
-    let rate = |from: i64, to: i64| {
-        let count = arrivals.partition_point(|us| *us < to) - arrivals.partition_point(|us| *us < from);
-        (to - from >= 20 * SECOND_US).then(|| count as f64 / ((to - from) as f64 / 1e6))
+    let count = |from: i64, to: i64| {
+        arrivals.partition_point(|us| *us < to) - arrivals.partition_point(|us| *us < from)
     };
-    let (_, before_to) = look.baseline();
-    let before_from = arrivals.first().copied()?.max(before_to - 900 * SECOND_US);
+    let (before_from, before_to) = look.baseline();
+    let before_from = arrivals.first().copied()?.max(before_from);
     if before_to - before_from < 60 * SECOND_US {
         return None;
     }
-    let before = rate(before_from, before_to)?;
-    let first = rate(look.onset_us, look.to.min(look.onset_us + 120 * SECOND_US));
-    let whole = rate(look.onset_us, look.to);
-    let during = first.into_iter().chain(whole).reduce(f64::max)?;
-    (before > 0.0).then_some(during / before)
+    let before = count(before_from, before_to) as f64 / ((before_to - before_from) as f64 / 1e6);
+    let factor = |from: i64, to: i64| {
+        let expected = before * ((to - from) as f64 / 1e6);
+        let seen = count(from, to) as f64;
+        // What chance alone makes of few requests is no surge: four standard deviations of a Poisson count.
+        let chance = expected + 4.0 * expected.max(1.0).sqrt();
+        (to - from >= 20 * SECOND_US && expected > 0.0).then(|| {
+            if seen > expected && seen < chance {
+                1.0_f64.max(seen / expected).min(1.5)
+            } else {
+                seen / expected
+            }
+        })
+    };
+    let first = factor(look.onset_us, look.to.min(look.onset_us + 120 * SECOND_US));
+    let whole = factor(look.onset_us, look.to);
+    first.into_iter().chain(whole).reduce(f64::max)
 }
 
 /// Time in a worker, over the median of the same route before the incident.

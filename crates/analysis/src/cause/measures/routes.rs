@@ -41,7 +41,8 @@ impl Routes {
                 add(&request.path, request.reference.clone());
             }
         }
-        for request in events.served.iter().filter(|request| !request.evented && look.inside(request.end_us)) {
+        for request in events.served.iter().filter(|request| !request.evented && look.inside(request.end_us))
+        {
             let (Some(query), Some(rest)) = (request.query_us, request.remaining_us) else { continue };
             if query + rest > STUCK_US {
                 sql += query;
@@ -58,9 +59,9 @@ impl Routes {
             None => (None, 0, None),
         };
         let http = || events.access.iter().filter(|access| access.lane == Lane::Http);
-        let usual = top.as_ref().map_or(0, |top| {
-            http().filter(|access| route(events.texts.get(access.path)) == *top).count()
-        });
+        let usual = top
+            .as_ref()
+            .map_or(0, |top| http().filter(|access| route(events.texts.get(access.path)) == *top).count());
         Routes {
             stuck: total,
             top_share: if total == 0 { 0.0 } else { count as f64 / total as f64 },
@@ -75,7 +76,11 @@ impl Routes {
 /// A path without the numbers in it.
 fn route(path: &str) -> String {
     path.split('/')
-        .map(|part| if part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() { "*" } else { part })
+        .map(
+            |part| {
+                if part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() { "*" } else { part }
+            },
+        )
         .collect::<Vec<_>>()
         .join("/")
 }

@@ -45,13 +45,17 @@ impl Sources {
                 .any(|(other, from, to)| *other == source && *from <= look.to && *to >= look.from)
         };
         let any = |wanted: fn(&PostgresFact) -> bool| events.postgres.iter().any(|event| wanted(&event.fact));
-        let setting = |name: &str| find(&events.settings, "postgresql", name).map(|found| found.value.as_str());
+        let setting =
+            |name: &str| find(&events.settings, "postgresql", name).map(|found| found.value.as_str());
         let served = events.served.partition_point(|request| request.end_us < look.from - 600_000_000);
         let snapshots = snapshot_span(events, look.from, look.to);
         let counting = snapshots.iter().filter(|snapshot| snapshot.counts.is_some()).count();
         Sources {
             odoo: covered(Source::Odoo),
-            odoo_info: events.served.get(served).is_some_and(|request| request.end_us <= look.to + 600_000_000),
+            odoo_info: events
+                .served
+                .get(served)
+                .is_some_and(|request| request.end_us <= look.to + 600_000_000),
             access: covered(Source::NginxAccess),
             request_time: events.access.iter().take(5000).any(|access| access.request_time_us.is_some()),
             nginx_error: picture.spans.iter().any(|(source, ..)| *source == Source::NginxError),

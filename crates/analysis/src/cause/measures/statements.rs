@@ -84,7 +84,8 @@ impl Statements {
         figures.fingerprints = heaviest.len() as u64;
         figures.top_share = share(1);
         figures.top_two_share = share(2);
-        figures.top = heaviest.first().map(|(print, _)| (*print).to_owned()).filter(|print| !print.is_empty());
+        figures.top =
+            heaviest.first().map(|(print, _)| (*print).to_owned()).filter(|print| !print.is_empty());
         figures.io_share = (sightings >= 5).then(|| f64::from(io_sightings) / f64::from(sightings));
         idle(look, waits, &mut figures);
         figures
@@ -175,7 +176,8 @@ fn trivial(print: &str) -> bool {
         let tables = upper.matches(" FROM ").count() + upper.matches(" JOIN ").count();
         tables == 1 && !upper.contains("GROUP BY") && !upper.contains("SUM(") && !upper.contains("COUNT(")
     };
-    plain_lookup || ["COMMIT", "INSERT", "ROLLBACK", "BEGIN", "END"].iter().any(|verb| upper.starts_with(verb))
+    plain_lookup
+        || ["COMMIT", "INSERT", "ROLLBACK", "BEGIN", "END"].iter().any(|verb| upper.starts_with(verb))
 }
 
 fn idle(look: &Look<'_>, waits: &Waits, figures: &mut Statements) {
