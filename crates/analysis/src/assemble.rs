@@ -19,7 +19,7 @@ use crate::report::{
     Tool, Totals, Verdict, Window,
 };
 use crate::service::Services;
-use crate::{action, align, copies, correlate, impact, link, recovery, timeline};
+use crate::{action, align, copies, correlate, impact, link, queue, recovery, timeline, worker_time};
 
 /// How to analyse.
 #[derive(Debug, Clone, Default)]
@@ -110,8 +110,10 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &services, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &services, &clocks, &places))
         .collect();
+    let saturation_notes: Vec<String> = report.incidents.iter().flat_map(saturation_notes).collect();
+    report.notes.extend(saturation_notes);
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
@@ -122,11 +124,16 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.totals = totals(&events, &deaths);
     #[cfg(feature = "tables")]
     {
-        match crate::tables::endpoints(&events) {
+        let incidents: Vec<(i64, i64)> = found
+            .iter()
+            .filter(|incident| !incident.isolated)
+            .map(|incident| (incident.start_us, incident.end_us))
+            .collect();
+        match crate::tables::endpoints(&events, &incidents) {
             Ok(endpoints) => report.endpoints = endpoints,
             Err(error) => report.notes.push(format!("The endpoint table could not be made: {error}.")),
         }
-        report.queries = crate::tables::queries(&events, &places);
+        report.queries = crate::tables::queries(&events, &incidents, &places);
     }
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -356,9 +363,14 @@ fn explain(
     all: &[Found],
     picture: &Picture<'_>,
     services: &Services,
+    clocks: &[Clock],
     places: &Places<'_>,
 ) -> Incident {
-    let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
+    let (from, to) = (found.start_us, found.end_us);
+    let matched = if found.isolated { Vec::new() } else { link::requests::find(picture, services, from, to) };
+    let own = worker_time::work::services(services, picture, &matched, from, to);
+    let scene = queue::Scene { incident: found, picture, services: &own, clocks, places };
+    let impact = impact::measure(&scene);
     let severity = severity(found, &impact);
     let mut incident = Incident {
         id: format!("incident-{}", number + 1),
@@ -371,6 +383,7 @@ fn explain(
         summary: String::new(),
         detection: found.reasons.clone(),
         impact,
+        worker_time: None,
         diagnosis: Diagnosis::default(),
         links: Vec::new(),
         correlations: Vec::new(),
@@ -380,6 +393,10 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
+        let ends = link::backends::find(picture, &matched);
+        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, &matched, &ends);
+        incident.impact.saturation.blocked_worker_s =
+            incident.worker_time.as_ref().map(|time| time.busy_worker_s);
         incident.links = link::find(found, picture, services, places);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
@@ -389,6 +406,14 @@ fn explain(
     }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident
+}
+
+/// What the queue of an incident could not tell.
+fn saturation_notes(incident: &Incident) -> Vec<String> {
+    let saturation = &incident.impact.saturation;
+    let lost = saturation.lost.iter().filter(|_| !incident.isolated);
+    let lost = lost.map(|what| format!("{}: {what}", incident.id));
+    lost.chain(queue::mismatch_note(&incident.id, saturation)).collect()
 }
 
 fn severity(found: &Found, impact: &Impact) -> Severity {

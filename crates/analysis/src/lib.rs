@@ -25,16 +25,20 @@ pub mod fold;
 pub mod impact;
 pub mod link;
 pub mod lives;
+pub mod pelt;
 pub mod place;
+pub mod queue;
 pub mod read;
 pub mod recovery;
 pub mod report;
+pub mod route;
 pub mod service;
 pub mod statistics;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;
 pub mod waits;
+pub mod worker_time;
 
 mod assemble;
 

@@ -713,6 +713,14 @@ pub struct Endpoint {
     pub max_ms: Option<f64>,
     /// 5xx.
     pub failed: u64,
+    /// Requests that ended inside an incident (isolated failures are none).
+    pub incident_count: u64,
+    /// 5xx among them.
+    pub incident_failed: u64,
+    /// 95th percentile inside incidents, ms.
+    pub incident_p95_ms: Option<f64>,
+    /// 95th percentile outside all incidents, ms.
+    pub baseline_p95_ms: Option<f64>,
     /// Share of the http lane's summed request time; `None` in other lanes.
     pub share_of_busy_time: Option<f64>,
 }
@@ -722,13 +730,17 @@ pub struct Endpoint {
 pub struct Query {
     /// Normalised text.
     pub fingerprint: String,
-    /// Logged executions.
+    /// Logged executions; 0 for one that was only seen waiting.
     pub calls: u64,
     /// Sum of durations.
     pub total_s: f64,
     /// Longest.
     pub max_s: f64,
-    /// Time spent waiting for locks.
+    /// Part of the total inside incidents.
+    pub incident_total_s: f64,
+    /// Waits for locks, of executions that never ended too; `None` where waits would not be seen.
+    pub waits: Option<u64>,
+    /// Time spent in those.
     pub lock_wait_s: Option<f64>,
     /// An example.
     pub example_ref: Option<Reference>,

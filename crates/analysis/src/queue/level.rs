@@ -76,7 +76,11 @@ impl Level {
     /// Integral over time, in units × seconds.
     #[must_use]
     pub fn area_s(&self) -> f64 {
-        self.pieces().map(|(from, to, level)| level as f64 * (to.saturating_sub(from)) as f64 / 1e6).sum()
+        let area_us: i64 = self
+            .pieces()
+            .map(|(from, to, level)| level.saturating_mul(to.saturating_sub(from)))
+            .fold(0, i64::saturating_add);
+        area_us as f64 / 1e6
     }
 
     /// Stretches with at least that level, in order, µs.

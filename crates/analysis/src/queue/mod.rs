@@ -54,6 +54,7 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
         .filter(|_| timed || !replay.working.is_empty())
         .map(|workers| replay.working.or_higher(&replay.in_system).capped(workers));
     let full = workers.zip(busy.as_ref()).map(|(workers, busy)| busy.at_least(workers));
+    let queue_waits_us = queue_waits(&replay, full.as_deref());
     let length_s = (to.saturating_sub(from)).max(1) as f64 / 1e6;
     let ended = ended(scene, from, to);
     let overflowed: Vec<&Access> = ended
@@ -72,20 +73,27 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
     let mut saturation = Saturation {
         workers: scene.picture.facts.workers.map(u64::from),
         peak_in_flight: timed.then(|| positive(replay.in_flight.peak())),
-        saturated_s: full.as_ref().map(|full| full.iter().map(|(a, b)| (b - a) as f64 / 1e6).sum()),
+        saturated_s: full.as_ref().map(|full| full.iter().map(|(a, b)| b - a).sum::<i64>() as f64 / 1e6),
         queue_peak: workers.filter(|_| timed).map(|workers| positive(replay.in_system.peak() - workers)),
         blocked_worker_s: None,
-        utilisation: workers.zip(busy.as_ref()).map(|(workers, busy)| busy.area_s() / (workers as f64 * length_s)),
+        utilisation: workers
+            .zip(busy.as_ref())
+            .map(|(workers, busy)| busy.area_s() / (workers as f64 * length_s)),
         saturated: None,
         saturated_at: None,
         signs: Vec::new(),
-        queue_wait_p95_s: quantile(&replay.queue_waits_us, 0.95).map(|us| us as f64 / 1e6),
-        queue_wait_max_s: replay.queue_waits_us.last().map(|us| *us as f64 / 1e6),
+        queue_wait_p95_s: quantile(&queue_waits_us, 0.95).map(|us| us as f64 / 1e6),
+        queue_wait_max_s: queue_waits_us.last().map(|us| *us as f64 / 1e6),
         accept_queue_overflows: connects_known.then_some(overflowed.len() as u64),
-        longest_connect_s: ended.iter().filter_map(|access| access.connect_us).max().map(|us| us as f64 / 1e6),
+        longest_connect_s: ended
+            .iter()
+            .filter_map(|access| access.connect_us)
+            .max()
+            .map(|us| us as f64 / 1e6),
         ghost_requests: (timed && has_workers_lines).then(|| ghosts().count() as u64),
         ghost_worker_s: (timed && has_workers_lines).then(|| {
-            ghosts().filter_map(|ghost| Some((ghost.end_us - ghost.accepted_us?).max(0) as f64 / 1e6)).sum()
+            ghosts().filter_map(|ghost| Some((ghost.end_us - ghost.accepted_us?).max(0))).sum::<i64>() as f64
+                / 1e6
         }),
         littles_law: timed.then(|| littles_law(&replay, &ended, length_s)),
         order: timing::order(scene.incident, scene.picture, scene.clocks, scene.places),
@@ -93,6 +101,38 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
     };
     signs(scene, &mut saturation, full.as_deref().unwrap_or_default(), &replay, workers, &overflowed);
     saturation
+}
+
+/// Waits in the accept queue, sorted, µs. A request waits only while every worker is busy: what a doubtful pairing claims
+/// beyond that is left out.
+fn queue_waits(replay: &Replay, full: Option<&[(i64, i64)]>) -> Vec<i64> {
+    let sums: Option<Vec<(i64, i64, i64)>> = full.map(|full| {
+        let mut before = 0;
+        full.iter()
+            .map(|(from, to)| {
+                let row = (*from, *to, before);
+                before += to - from;
+                row
+            })
+            .collect()
+    });
+    // Time with all workers busy up to an instant.
+    let full_until = |sums: &[(i64, i64, i64)], us: i64| {
+        let next = sums.partition_point(|(from, _, _)| *from <= us);
+        next.checked_sub(1)
+            .and_then(|at| sums.get(at))
+            .map_or(0, |(from, to, before)| before + us.min(*to) - from)
+    };
+    let mut waits: Vec<i64> = replay
+        .waits
+        .iter()
+        .map(|(connected, accepted)| match &sums {
+            Some(sums) => full_until(sums, *accepted) - full_until(sums, *connected),
+            None => accepted - connected,
+        })
+        .collect();
+    waits.sort_unstable();
+    waits
 }
 
 /// What proves that the workers were saturated, and since when.
@@ -106,7 +146,9 @@ fn signs(
 ) {
     let mut since: Vec<i64> = Vec::new();
     let long = || full.iter().filter(|(from, to)| to - from >= SATURATED_US);
-    if let (Some((first, _)), Some((from, to))) = (long().next(), long().max_by_key(|(from, to)| (to - from, -from))) {
+    if let (Some((first, _)), Some((from, to))) =
+        (long().next(), long().max_by_key(|(from, to)| (to - from, -from)))
+    {
         since.push(*first);
         let count = long().count();
         saturation.signs.push(Statement {
@@ -120,7 +162,9 @@ fn signs(
             refs: first_full(scene, *first),
         });
     }
-    if let Some(first) = overflowed.iter().min_by_key(|access| (access.arrival_us(), access.input, access.line)) {
+    if let Some(first) =
+        overflowed.iter().min_by_key(|access| (access.arrival_us(), access.input, access.line))
+    {
         since.push(first.arrival_us());
         saturation.signs.push(Statement {
             statement: format!(
@@ -212,7 +256,9 @@ fn lost(scene: &Scene<'_>, ended: &[&Access], timed: bool, has_workers_lines: bo
         );
     }
     if timed && scene.picture.facts.workers.is_none() {
-        lost.push("The number of HTTP workers is not known, so neither is when all of them were busy.".to_owned());
+        lost.push(
+            "The number of HTTP workers is not known, so neither is when all of them were busy.".to_owned(),
+        );
     }
     lost
 }

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::level::Level;
+use crate::detect::Picture;
 use crate::events::{Access, Events, Lane};
 use crate::service::{LONGEST_QUEUE_US, Outcome, Service};
 
@@ -24,8 +25,8 @@ pub struct Replay {
     pub in_system: Level,
     /// Workers at work by their own lines and kills; empty without those.
     pub working: Level,
-    /// Waits in the accept queue of requests whose arrival and acceptance are both known, sorted, µs.
-    pub queue_waits_us: Vec<i64>,
+    /// Connected and accepted, of requests for which both are known, µs.
+    pub waits: Vec<(i64, i64)>,
     /// Summed time in flight, clipped to the span, s.
     pub in_flight_s: f64,
 }
@@ -47,12 +48,11 @@ pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
     let timed: Vec<(usize, &Access)> = arrived(events, from, to).collect();
     let mut jobs = jobs(&timed, own);
     settle_unknown(&mut jobs, own);
-    let mut queue_waits_us: Vec<i64> = jobs
+    let waits = jobs
         .iter()
         .filter(|job| (from..=to).contains(&job.connected_us))
-        .filter_map(|job| Some((job.accepted_us? - job.connected_us).max(0)))
+        .filter_map(|job| Some((job.connected_us, job.accepted_us?.max(job.connected_us))))
         .collect();
-    queue_waits_us.sort_unstable();
     let spans = || timed.iter().map(|(_, access)| (access.arrival_us(), access.end_us));
     let worked =
         own.iter().filter_map(|service| Some((service.accepted_us?, service.end_us))).collect::<Vec<_>>();
@@ -60,11 +60,20 @@ pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
         in_flight: Level::of(spans(), from, to),
         in_system: Level::of(jobs.iter().map(|job| (job.connected_us, job.end_us)), from, to),
         working: Level::of(worked.into_iter(), from, to),
-        queue_waits_us,
+        waits,
         in_flight_s: spans()
-            .map(|(start, end)| end.min(to).saturating_sub(start.max(from)).max(0) as f64 / 1e6)
-            .sum(),
+            .map(|(start, end)| end.min(to).saturating_sub(start.max(from)).max(0))
+            .sum::<i64>() as f64
+            / 1e6,
     }
+}
+
+/// When every worker was busy, by the requests in the system alone, µs; nothing where the number of workers is not known.
+#[must_use]
+pub fn full(picture: &Picture<'_>, own: &[Service], from: i64, to: i64) -> Vec<(i64, i64)> {
+    let Some(workers) = picture.facts.workers.filter(|workers| *workers > 0) else { return Vec::new() };
+    let replay = replay(picture.events, own, from, to);
+    replay.in_system.at_least(i64::from(workers))
 }
 
 /// Requests of the http lane whose arrival is known and that were in flight in the span.
@@ -72,12 +81,9 @@ pub(super) fn arrived(events: &Events, from: i64, to: i64) -> impl Iterator<Item
     let first = events.access.partition_point(|access| access.end_us < from);
     let past = events.access.partition_point(|access| access.end_us <= to.saturating_add(LONGEST_QUEUE_US));
     let near = events.access.get(first..past.max(first)).unwrap_or_default();
-    near.iter()
-        .enumerate()
-        .map(move |(at, access)| (first + at, access))
-        .filter(move |(_, access)| {
-            access.lane == Lane::Http && access.request_time_us.is_some() && access.arrival_us() <= to
-        })
+    near.iter().enumerate().map(move |(at, access)| (first + at, access)).filter(move |(_, access)| {
+        access.lane == Lane::Http && access.request_time_us.is_some() && access.arrival_us() <= to
+    })
 }
 
 /// In order of connection.
@@ -106,10 +112,8 @@ fn jobs(timed: &[(usize, &Access)], own: &[Service]) -> Vec<Job> {
 /// When requests that nginx gave up on, and no worker's line tells of, left the system: with a kill that no request is
 /// named for, first in first out; else when a later one was accepted, for then they had been accepted before it.
 fn settle_unknown(jobs: &mut [Job], own: &[Service]) {
-    let mut kills: Vec<&Service> = own
-        .iter()
-        .filter(|service| service.outcome == Outcome::Killed && service.access.is_none())
-        .collect();
+    let mut kills: Vec<&Service> =
+        own.iter().filter(|service| service.outcome == Outcome::Killed && service.access.is_none()).collect();
     kills.sort_by_key(|kill| (kill.accepted_us.unwrap_or(kill.end_us), kill.end_us, kill.stream, kill.pid));
     let mut killed_502: Vec<i64> =
         jobs.iter().filter(|job| !job.known && job.status == 502).map(|job| job.end_us).collect();

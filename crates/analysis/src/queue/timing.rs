@@ -67,7 +67,9 @@ pub fn order(incident: &Found, picture: &Picture<'_>, clocks: &[Clock], places: 
         order.refs = vec![places.reference(sample.input, sample.line, sample.us)];
     }
     let unaligned = samples.first().is_some_and(|_| {
-        clocks.iter().any(|clock| clock.source == "host" && clock.offset_s.is_none() && clock.zone_s.is_none())
+        clocks
+            .iter()
+            .any(|clock| clock.source == "host" && clock.offset_s.is_none() && clock.zone_s.is_none())
     });
     (order.answer, order.reason) = match (rise, saturated) {
         (None, _) if arrived(picture.events, incident.start_us, incident.end_us).next().is_none() => {
@@ -138,7 +140,8 @@ fn latency_rise(incident: &Found, picture: &Picture<'_>) -> Option<Rise> {
         p90s.push((*bucket, quantile(&times, 0.9)?.max(1000) as f64));
     }
     let has_baseline = incident.start_us - from >= BASELINE_US && quiet.len() >= BASELINE_REQUESTS;
-    let quiet_p90s = p90s.iter().filter(|(bucket, _)| (bucket + 1) * BUCKET_US < incident.start_us - 2 * BUCKET_US);
+    let quiet_p90s =
+        p90s.iter().filter(|(bucket, _)| (bucket + 1) * BUCKET_US < incident.start_us - 2 * BUCKET_US);
     let baseline_us = median(quiet_p90s.map(|(_, p90)| *p90).collect()).filter(|_| has_baseline);
     let limit_us = baseline_us.map_or(ABSOLUTE_US, |baseline| RISE * baseline);
     let logs: Vec<f64> = p90s.iter().map(|(_, p90)| p90.ln()).collect();
@@ -205,9 +208,30 @@ fn series<'e>(host: &'e [Host], incident: &Found) -> Vec<&'e Host> {
     usable().filter(|sample| best.is_some_and(|(input, _)| *input == sample.input)).collect()
 }
 
+/// Median of the busy percentage inside the incident, and before it.
+#[must_use]
+pub fn processor_medians(host: &[Host], incident: &Found) -> (Option<f64>, Option<f64>) {
+    let samples = series(host, incident);
+    let over = |wanted: &dyn Fn(i64) -> bool| {
+        median(
+            samples
+                .iter()
+                .filter(|sample| wanted(sample.us))
+                .filter_map(|sample| sample.cpu_busy_percent)
+                .collect(),
+        )
+    };
+    let inside = over(&|us| (incident.start_us..=incident.end_us).contains(&us));
+    (inside, over(&|us| us < incident.start_us - 2 * BUCKET_US))
+}
+
 fn step_us(samples: &[&Host]) -> Option<i64> {
-    let mut steps: Vec<i64> =
-        samples.iter().zip(samples.iter().skip(1)).map(|(a, b)| b.us - a.us).filter(|step| *step > 0).collect();
+    let mut steps: Vec<i64> = samples
+        .iter()
+        .zip(samples.iter().skip(1))
+        .map(|(a, b)| b.us - a.us)
+        .filter(|step| *step > 0)
+        .collect();
     steps.sort_unstable();
     quantile(&steps, 0.5)
 }
