@@ -130,6 +130,7 @@ fn write_incident(report: &Report, incident: &Incident, out: &mut dyn Write) -> 
         writeln!(out, "| {label} | {} |", safe(&value))?;
     }
     writeln!(out)?;
+    worker_time(incident, out)?;
     timeline(incident, out)?;
     writeln!(out, "### Root cause\n\n**{}**\n", safe(&words::diagnosis(incident)))?;
     if incident.diagnosis.causes.is_empty() {
@@ -179,6 +180,35 @@ fn write_incident(report: &Report, incident: &Incident, out: &mut dyn Write) -> 
                     .since
                     .map_or_else(|| "–".to_owned(), |since| words::clock_near(since, incident.start)),
                 safe(&words::criterion_detail(report, incident, criterion))
+            )?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn worker_time(incident: &Incident, out: &mut dyn Write) -> Result<()> {
+    for (statement, refs) in words::worker_time::saturation(&incident.impact.saturation) {
+        writeln!(out, "- {}{}", safe(&statement), references(refs))?;
+    }
+    let Some(time) = &incident.worker_time else { return writeln!(out) };
+    writeln!(
+        out,
+        "\n### Where the workers' time went\n\n{}.\n",
+        safe(&words::worker_time::worker_time(time))
+    )?;
+    for (by, title, shown) in words::worker_time::DIVISIONS {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        writeln!(out, "| By {title} | Worker time | Share | Count | Where |\n|---|---:|---:|---:|---|")?;
+        for (name, seconds, share, count, place) in words::worker_time::rows(time, division, *shown) {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} |",
+                code_cell(&words::shortened(&words::one_line(&name), 200)),
+                words::duration(seconds),
+                share.map_or_else(|| "–".to_owned(), words::percent),
+                words::worker_time::counted(count),
+                place.map(place_cell).unwrap_or_default()
             )?;
         }
         writeln!(out)?;

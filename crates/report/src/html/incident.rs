@@ -75,6 +75,7 @@ pub fn section_of(number: usize, report: &Report, incident: &Incident) -> String
         let _ = writeln!(body, "<dt>{label}</dt><dd>{}</dd>", place_with_time(place));
     }
     body.push_str("</dl></div>\n");
+    worker_time(&mut body, incident);
 
     let tone = match incident.diagnosis.verdict {
         Certainty::Established => "good",
@@ -103,6 +104,43 @@ pub fn section_of(number: usize, report: &Report, incident: &Incident) -> String
     recovery(&mut body, report, incident);
     let heading = format!("{} {}", words::kind(incident.kind), severity_badge(incident.severity));
     section(&format!("incident-{}", number.saturating_add(1)), &heading, &body)
+}
+
+fn worker_time(body: &mut String, incident: &Incident) {
+    let said = words::worker_time::saturation(&incident.impact.saturation);
+    if !said.is_empty() {
+        body.push_str("<h3>Saturation</h3>\n<div class=\"box\"><ul>\n");
+        for (statement, refs) in said {
+            let _ = writeln!(body, "<li>{}{}</li>", safe(&statement), references(refs));
+        }
+        body.push_str("</ul></div>\n");
+    }
+    let Some(time) = &incident.worker_time else { return };
+    let _ = writeln!(
+        body,
+        "<h3>Where the workers' time went</h3>\n<div class=\"box\"><p>{}</p>",
+        safe(&words::worker_time::worker_time(time))
+    );
+    for (by, title, shown) in words::worker_time::DIVISIONS {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        let rows = words::worker_time::rows(time, division, *shown).into_iter().map(
+            |(name, seconds, share, count, place)| {
+                vec![
+                    format!(
+                        "<code>{}</code><div class=\"ref\">{}</div>",
+                        safe(&words::shortened(&words::one_line(&name), 300)),
+                        place.map(reference).unwrap_or_default()
+                    ),
+                    words::duration(seconds),
+                    share.map_or_else(|| "–".to_owned(), words::percent),
+                    words::worker_time::counted(count),
+                ]
+            },
+        );
+        let heading = format!("By {title}");
+        body.push_str(&table(&[(&heading, "t"), ("Worker time", "n"), ("Share", "n"), ("Count", "n")], rows));
+    }
+    body.push_str("</div>\n");
 }
 
 fn list(body: &mut String, heading: &str, items: &[String]) {

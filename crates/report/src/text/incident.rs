@@ -11,6 +11,8 @@ use crate::words;
 const LINKS_SHOWN: usize = 10;
 const ACTIONS_SHOWN: usize = 30;
 const ISOLATED_SHOWN: usize = 20;
+/// Endpoints and statements are cut to this many columns.
+const NAME_WIDTH: usize = 70;
 
 /// Writes a whole incident.
 pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Result<()> {
@@ -24,6 +26,7 @@ pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Resul
     page.bullets("Why it was detected", incident.detection.iter().map(|text| safe(text)))?;
     timeline::write(page, report, incident)?;
     impact(page, incident)?;
+    worker_time(page, incident)?;
 
     page.subheading(&format!("Cause: {}", words::diagnosis(incident)))?;
     if incident.diagnosis.causes.is_empty() {
@@ -80,6 +83,39 @@ fn impact(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
     let indent = " ".repeat(width.saturating_add(4));
     for (label, value) in &rows {
         page.wrapped(&format!("  {label:width$}  "), &indent, value)?;
+    }
+    Ok(())
+}
+
+fn worker_time(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
+    let said = words::worker_time::saturation(&incident.impact.saturation);
+    if !said.is_empty() {
+        page.subheading("Saturation")?;
+    }
+    for (statement, refs) in &said {
+        page.wrapped("  • ", "    ", &safe(statement))?;
+        if !refs.is_empty() {
+            page.faint("    ", &places(refs))?;
+        }
+    }
+    let Some(time) = &incident.worker_time else { return Ok(()) };
+    page.subheading("Where the workers' time went")?;
+    page.line(&format!("  {}", words::worker_time::worker_time(time)))?;
+    for (by, title, shown) in words::worker_time::DIVISIONS {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        let mut rows =
+            vec![vec!["time".to_owned(), "share".to_owned(), "count".to_owned(), format!("by {title}")]];
+        for (name, seconds, share, count, reference) in words::worker_time::rows(time, division, *shown) {
+            let name = words::middle_shortened(&safe(&words::one_line(&name)), NAME_WIDTH);
+            let place = reference.map_or_else(String::new, |reference| format!("  {}", place(reference)));
+            rows.push(vec![
+                words::duration(seconds),
+                share.map_or_else(|| "–".to_owned(), words::percent),
+                words::worker_time::counted(count),
+                format!("{name}{place}"),
+            ]);
+        }
+        page.table("  ", &rows, &[0, 1, 2])?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! the writer escapes the whole value for its sink.
 
 mod number;
+pub mod worker_time;
 
 use std::collections::BTreeMap;
 
