@@ -89,14 +89,20 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
     let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
-    let services = Services::new(&events, &deaths, &streams);
+    let mut services = Services::new(&events, &deaths, &streams);
+    let matched = link::requests::find(&picture, &services);
+    for found in &matched {
+        if let (Some(access), Some(death)) = (found.access, deaths.get(found.death)) {
+            services.name_killed(&events, (found.death, death.us), access, found.accepted_us);
+        }
+    }
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &services, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &matched, &places))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -340,7 +346,7 @@ fn explain(
     found: &Found,
     all: &[Found],
     picture: &Picture<'_>,
-    services: &Services,
+    matched: &[link::requests::Matched],
     places: &Places<'_>,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
@@ -366,7 +372,7 @@ fn explain(
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
-        incident.links = link::find(found, picture, services, places);
+        incident.links = link::find(found, picture, matched, places);
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
         incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);

@@ -51,6 +51,15 @@ pub struct Service {
     pub outcome: Outcome,
 }
 
+/// A moment at which a worker was seen free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Free {
+    /// When, µs.
+    pub us: i64,
+    /// It was born then; else it was done with a request.
+    pub born: bool,
+}
+
 /// Every request that a worker took, and what follows for nginx's lines and for the workers.
 #[derive(Debug, Default)]
 pub struct Services {
@@ -58,8 +67,8 @@ pub struct Services {
     pub list: Vec<Service>,
     /// For each line of `events.access`: whether a worker answered it, in time or as a ghost.
     answered: Vec<bool>,
-    /// Sorted moments at which each worker was seen free: born, or done with a request, µs.
-    free: FxHashMap<(u32, u32), Vec<i64>>,
+    /// Sorted moments at which each worker was seen free.
+    free: FxHashMap<(u32, u32), Vec<Free>>,
     /// Inputs whose stamps are whole seconds.
     coarse: Vec<bool>,
 }
@@ -96,11 +105,11 @@ impl Services {
         self.answered.get(access).copied().unwrap_or(false)
     }
 
-    /// The last moment before `us` at which the worker was seen free, µs.
+    /// The last moment before `us` at which the worker was seen free.
     #[must_use]
-    pub fn free_before(&self, stream: u32, pid: u32, us: i64) -> Option<i64> {
+    pub fn free_before(&self, stream: u32, pid: u32, us: i64) -> Option<Free> {
         let times = self.free.get(&(stream, pid))?;
-        times.get(times.partition_point(|time| *time < us).checked_sub(1)?).copied()
+        times.get(times.partition_point(|time| time.us < us).checked_sub(1)?).copied()
     }
 
     /// By how much the stamp of an access line may lie before what it stands for, µs: whole seconds are cut, not rounded.
@@ -110,9 +119,17 @@ impl Services {
     }
 
     /// Notes which request a kill cut short, and when the worker had taken it.
-    pub fn name_killed(&mut self, events: &Events, death: usize, access: usize, accepted_us: Option<i64>) {
-        let found = self.list.iter_mut().find(|service| service.death == Some(death));
-        if let (Some(service), Some(request)) = (found, events.access.get(access)) {
+    pub fn name_killed(
+        &mut self,
+        events: &Events,
+        death: (usize, i64),
+        access: usize,
+        accepted_us: Option<i64>,
+    ) {
+        let from = self.list.partition_point(|service| service.end_us < death.1);
+        let Some(request) = events.access.get(access) else { return };
+        let same = self.list.iter_mut().skip(from).take_while(|service| service.end_us == death.1);
+        if let Some(service) = same.into_iter().find(|service| service.death == Some(death.0)) {
             service.access = Some(access);
             service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
             service.accepted_us = accepted_us.or(service.accepted_us);
@@ -225,7 +242,7 @@ impl Services {
             }
             let limit = death.limit_s.filter(|_| death.reason == Reason::RealTime);
             let by_limit = limit.map(|limit_s| death.us - i64::from(limit_s) * SECOND_US);
-            let free = self.free_before(death.stream, death.pid, death.us);
+            let free = self.free_before(death.stream, death.pid, death.us).map(|free| free.us);
             self.list.push(Service {
                 access: None,
                 served: None,
@@ -268,23 +285,23 @@ impl Queue {
 }
 
 /// When the workers that were killed had been seen free.
-fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap<(u32, u32), Vec<i64>> {
+fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap<(u32, u32), Vec<Free>> {
     let killed: FxHashSet<(u32, u32)> = deaths.iter().map(|death| (death.stream, death.pid)).collect();
     let stream = |input: u32| streams.get(input as usize).copied().unwrap_or(0);
-    let mut free: FxHashMap<(u32, u32), Vec<i64>> = FxHashMap::default();
-    let mut note = |input: u32, pid: u32, us: i64| {
+    let mut free: FxHashMap<(u32, u32), Vec<Free>> = FxHashMap::default();
+    let mut note = |input: u32, pid: u32, us: i64, born: bool| {
         let worker = (stream(input), pid);
         if killed.contains(&worker) {
-            free.entry(worker).or_default().push(us);
+            free.entry(worker).or_default().push(Free { us, born });
         }
     };
     for event in &events.odoo {
         if let OdooFact::Alive { pid, .. } = event.fact {
-            note(event.input, pid, event.us);
+            note(event.input, pid, event.us, true);
         }
     }
     for served in &events.served {
-        note(served.input, served.pid, served.end_us);
+        note(served.input, served.pid, served.end_us, false);
     }
     free.values_mut().for_each(|times| times.sort_unstable());
     free
