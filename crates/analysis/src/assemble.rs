@@ -90,12 +90,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let span = window(&events);
     let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
     let mut services = Services::new(&events, &deaths, &streams);
-    let matched = link::requests::find(&picture, &services);
-    for found in &matched {
-        if let (Some(access), Some(death)) = (found.access, deaths.get(found.death)) {
-            services.name_killed(&events, (found.death, death.us), access, found.accepted_us);
-        }
-    }
+    let matched = link::requests::find(&picture, &mut services);
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;

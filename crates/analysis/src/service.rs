@@ -30,7 +30,7 @@ pub enum Outcome {
 /// One request that an HTTP worker took.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
-    /// Position of nginx's line in `events.access`. For a killed one: once a link names it.
+    /// Position of nginx's line in `events.access`. For killed ones and ghosts: once `link::requests` names it.
     pub access: Option<usize>,
     /// Position of the worker's line in `events.served`; a killed one has none.
     pub served: Option<usize>,
@@ -65,7 +65,7 @@ pub struct Free {
 pub struct Services {
     /// In order of end, then stream and worker.
     pub list: Vec<Service>,
-    /// For each line of `events.access`: whether a worker answered it, in time or as a ghost.
+    /// For each line of `events.access`: whether a worker answered it in time.
     answered: Vec<bool>,
     /// Sorted moments at which each worker was seen free.
     free: FxHashMap<(u32, u32), Vec<Free>>,
@@ -99,7 +99,7 @@ impl Services {
         self.list.get(from..to).unwrap_or_default()
     }
 
-    /// Whether a worker answered the request of this line of `events.access`, in time or too late.
+    /// Whether a worker answered the request of this line of `events.access` in time.
     #[must_use]
     pub fn was_answered(&self, access: usize) -> bool {
         self.answered.get(access).copied().unwrap_or(false)
@@ -118,21 +118,16 @@ impl Services {
         if self.coarse.get(access.input as usize).copied().unwrap_or(false) { SECOND_US } else { 0 }
     }
 
-    /// Notes which request a kill cut short, and when the worker had taken it.
-    pub fn name_killed(
-        &mut self,
-        events: &Events,
-        death: (usize, i64),
-        access: usize,
-        accepted_us: Option<i64>,
-    ) {
-        let from = self.list.partition_point(|service| service.end_us < death.1);
-        let Some(request) = events.access.get(access) else { return };
-        let same = self.list.iter_mut().skip(from).take_while(|service| service.end_us == death.1);
-        if let Some(service) = same.into_iter().find(|service| service.death == Some(death.0)) {
-            service.access = Some(access);
-            service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
-            service.accepted_us = accepted_us.or(service.accepted_us);
+    /// Names the request of a service that was found by more than its end: a killed one, or a ghost.
+    pub fn name(&mut self, events: &Events, number: usize, access: usize, accepted_us: Option<i64>) {
+        let (Some(service), Some(request)) = (self.list.get_mut(number), events.access.get(access)) else {
+            return;
+        };
+        service.access = Some(access);
+        service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
+        service.accepted_us = accepted_us.or(service.accepted_us);
+        if service.outcome == Outcome::Unseen {
+            service.outcome = Outcome::Ghost;
         }
     }
 
@@ -151,23 +146,12 @@ impl Services {
             }
         }
         let workers = || events.served.iter().enumerate().filter(|(_, served)| !served.evented);
-        let mut late = Vec::new();
         for (number, served) in workers() {
             let partner = lanes
                 .get_mut(&(served.method, served.path))
                 .and_then(|lines| self.answer_in_time(served, lines, &events.access));
-            match partner {
-                Some(access) => self.add(events, streams, number, Some(access), Outcome::Answered),
-                None => late.push(number),
-            }
-        }
-        for number in late {
-            let Some(served) = events.served.get(number) else { continue };
-            let ghost = lanes
-                .get_mut(&(served.method, served.path))
-                .and_then(|lines| self.answered_too_late(served, lines, &events.access));
-            let outcome = if ghost.is_some() { Outcome::Ghost } else { Outcome::Unseen };
-            self.add(events, streams, number, ghost, outcome);
+            let outcome = if partner.is_some() { Outcome::Answered } else { Outcome::Unseen };
+            self.add(events, streams, number, partner, outcome);
         }
     }
 
@@ -185,28 +169,6 @@ impl Services {
             }
         }
         None
-    }
-
-    /// The first line of the same target that nginx had closed before the worker was done, and that arrived before the
-    /// worker took it: the accept queue is first in, first out.
-    fn answered_too_late(&self, served: &Served, lines: &mut Lines, access: &[Access]) -> Option<usize> {
-        let accepted_us = accepted(served).unwrap_or(served.end_us);
-        let mut first: Option<(i64, usize)> = None;
-        for (_, queue) in lines.by_status.iter().filter(|(status, _)| matches!(status, 499 | 504)) {
-            let from = queue.open.partition_point(|index| {
-                access.get(*index).is_some_and(|request| request.end_us < served.end_us - LONGEST_QUEUE_US)
-            });
-            let candidate = queue.open.iter().skip(from).take(1000).find_map(|index| {
-                let request = access.get(*index)?;
-                let fits = !self.was_answered(*index)
-                    && !request.never_connected
-                    && request.end_us < served.end_us
-                    && request.arrival_us() <= accepted_us + JITTER_US;
-                fits.then_some((request.arrival_us(), *index))
-            });
-            first = [first, candidate].into_iter().flatten().min();
-        }
-        first.map(|(_, index)| index)
     }
 
     fn add(

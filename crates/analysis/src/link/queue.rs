@@ -94,6 +94,56 @@ pub fn spans(requests: &[Taken]) -> Vec<(i64, i64)> {
         .collect()
 }
 
+/// The heaviest way to give requests to takers so that none overtakes another: for each taker, in the order in which they
+/// took, the choices are (place of the request in the order of arrival, weight). Returns the place each one gets. (Heaviest
+/// increasing subsequence with a Fenwick tree of prefix maxima, O(choices · log places).)
+#[must_use]
+pub fn in_order(takers: &[Vec<(usize, i64)>], places: usize) -> Vec<Option<usize>> {
+    /// One link of a chain: weight so far, taker, place, link before.
+    type Chain = (i64, usize, usize, Option<usize>);
+    let mut chains: Vec<Chain> = Vec::new();
+    let mut tree: Vec<Option<usize>> = vec![None; places + 1];
+    let weight =
+        |chains: &[Chain], at: Option<usize>| at.and_then(|at| chains.get(at)).map_or(0, |chain| chain.0);
+    for (taker, choices) in takers.iter().enumerate() {
+        let known = chains.len();
+        for (place, own) in choices {
+            // Best chain that ends before this place.
+            let (mut best, mut node) = (None, *place);
+            while node > 0 {
+                let there = tree.get(node).copied().flatten();
+                if weight(&chains, there) > weight(&chains, best) {
+                    best = there;
+                }
+                node &= node - 1;
+            }
+            chains.push((own + weight(&chains, best), taker, *place, best));
+        }
+        for number in known..chains.len() {
+            let Some((total, _, place, _)) = chains.get(number).copied() else { continue };
+            let mut node = place + 1;
+            while node <= places {
+                if let Some(slot) = tree.get_mut(node)
+                    && total > weight(&chains, *slot)
+                {
+                    *slot = Some(number);
+                }
+                node += node & node.wrapping_neg();
+            }
+        }
+    }
+    let heaviest = chains.iter().map(|chain| chain.0).max();
+    let mut at = chains.iter().position(|chain| Some(chain.0) == heaviest);
+    let mut found = vec![None; takers.len()];
+    while let Some((_, taker, place, before)) = at.and_then(|at| chains.get(at)) {
+        if let Some(slot) = found.get_mut(*taker) {
+            *slot = Some(*place);
+        }
+        at = *before;
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +168,14 @@ mod tests {
         // Taken in the order 1, 0; told the other way round.
         let spans = spans(&[taken(2000, 100), taken(1000, 300)]);
         assert_eq!(spans, [(200, i64::MAX), (i64::MIN, 200)]);
+    }
+
+    #[test]
+    fn takers_get_requests_in_order() {
+        // The second has only one choice; the first must then take the earlier, the third the later.
+        let takers = [vec![(0, 10), (1, 10)], vec![(1, 10)], vec![(0, 10), (2, 10)]];
+        assert_eq!(in_order(&takers, 3), [Some(0), Some(1), Some(2)]);
+        assert_eq!(in_order(&[vec![(1, 5)], vec![(0, 9)]], 2), [None, Some(0)]);
     }
 
     #[test]

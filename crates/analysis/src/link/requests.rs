@@ -10,7 +10,7 @@ use super::queue::{self, Queue, Taken};
 use crate::detect::Picture;
 use crate::events::{Access, Lane};
 use crate::lives::Reason;
-use crate::service::{JITTER_US, LONGEST_QUEUE_US, Outcome, Services};
+use crate::service::{JITTER_US, LONGEST_QUEUE_US, Outcome, Service, Services};
 
 /// A worker pings the master, then waits this long for a connection; the master looks this often (`beat` in Odoo's
 /// `service/server.py`), µs.
@@ -69,9 +69,25 @@ pub struct Matched {
     pub accepted_us: Option<i64>,
 }
 
+/// A worker that took a request which has no line of its own end: killed in the middle, or answering when nginx had given up.
+struct Row {
+    /// Position in the services.
+    service: usize,
+    /// About when it took the request, µs.
+    accepted_us: i64,
+    what: Taker,
+}
+
+enum Taker {
+    Killed(Killed),
+    Late { accepted_us: i64, end_us: i64, method: u32, path: u32 },
+}
+
 struct Killed {
     death: usize,
     us: i64,
+    /// Whole seconds are cut, not rounded: by how much the kill may come after its stamp, µs.
+    rounding_us: i64,
     reason: Reason,
     limit_us: Option<i64>,
     /// The worker's last sign of being free before, and how long it then takes to take a connection, µs.
@@ -89,39 +105,62 @@ struct Edge {
 
 type Edges = FxHashMap<usize, Edge>;
 
-/// Matches the kills of HTTP workers to the requests that failed with them, in order of the kills.
+/// Matches the kills of HTTP workers to the requests that failed with them, in order of the kills, and late answers to the
+/// requests that nginx had given up. Names both in `services`.
 #[must_use]
-pub fn find(picture: &Picture<'_>, services: &Services) -> Vec<Matched> {
-    let killed = killed(picture, services);
-    if killed.is_empty() {
-        return Vec::new();
+pub fn find(picture: &Picture<'_>, services: &mut Services) -> Vec<Matched> {
+    let rows = rows(picture, services);
+    let mut matched = Vec::new();
+    if !rows.iter().any(|row| matches!(row.what, Taker::Killed(_))) {
+        return matched;
     }
-    let candidates = Candidates::new(picture, services);
-    let edges: Vec<Edges> = killed.iter().map(|kill| candidates.of(kill)).collect();
-    let mut matched: Vec<Matched> =
-        groups(&edges).iter().flat_map(|group| solve(group, &killed, &edges, picture)).collect();
+    // The late answers that the first round finds tell the second how the queue moved.
+    for _ in 0..2 {
+        let candidates = Candidates::new(picture, services);
+        let edges: Vec<Edges> = rows.iter().map(|row| candidates.of(row)).collect();
+        matched.clear();
+        for group in groups(&rows, &edges) {
+            let ordered = in_order(&group, &edges);
+            let mut used = FxHashSet::default();
+            for piece in group.chunks(LARGEST_GROUP) {
+                solve(piece, &rows, &edges, &ordered, picture, services, &mut used, &mut matched);
+            }
+        }
+    }
     matched.sort_by_key(|found| found.death);
     matched
 }
 
-fn killed(picture: &Picture<'_>, services: &Services) -> Vec<Killed> {
+fn rows(picture: &Picture<'_>, services: &Services) -> Vec<Row> {
     let seconds = |limit_s: u32| i64::from(limit_s) * SECOND_US;
-    services
-        .list
-        .iter()
-        .filter_map(|service| {
-            let index = service.death?;
-            let death = picture.deaths.get(index)?;
-            let free = services.free_before(death.stream, death.pid, death.us);
-            Some(Killed {
-                death: index,
-                us: death.us,
-                reason: death.reason,
-                limit_us: death.limit_s.map(seconds),
-                free: free.map(|free| (free.us, if free.born { BIRTH_US } else { NEXT_US })),
-            })
-        })
-        .collect()
+    let row = |(number, service): (usize, &Service)| -> Option<Row> {
+        let what = match (service.outcome, service.death) {
+            (Outcome::Killed, Some(index)) => {
+                let death = picture.deaths.get(index)?;
+                let free = services.free_before(death.stream, death.pid, death.us);
+                Taker::Killed(Killed {
+                    death: index,
+                    us: death.us,
+                    rounding_us: if death.us % SECOND_US == 0 { SECOND_US } else { 0 },
+                    reason: death.reason,
+                    limit_us: death.limit_s.map(seconds),
+                    free: free.map(|free| (free.us, if free.born { BIRTH_US } else { NEXT_US })),
+                })
+            }
+            (Outcome::Unseen, _) => {
+                let served = picture.events.served.get(service.served?)?;
+                Taker::Late {
+                    accepted_us: service.accepted_us?,
+                    end_us: served.end_us,
+                    method: served.method,
+                    path: served.path,
+                }
+            }
+            _ => return None,
+        };
+        Some(Row { service: number, accepted_us: service.accepted_us.unwrap_or(service.end_us), what })
+    };
+    services.list.iter().enumerate().filter_map(row).collect()
 }
 
 /// The requests that failed and that no worker answered, and what is known of the queue.
@@ -133,6 +172,8 @@ struct Candidates<'p> {
     by_end: Vec<(i64, usize)>,
     /// Given up before, in order of arrival.
     by_arrival: Vec<(i64, usize)>,
+    /// The same by method and path.
+    by_target: FxHashMap<(u32, u32), Vec<(i64, usize)>>,
     read_timeout_us: Option<i64>,
 }
 
@@ -154,6 +195,7 @@ impl<'p> Candidates<'p> {
             queue: Queue::new(taken.collect()),
             by_end: Vec::new(),
             by_arrival: Vec::new(),
+            by_target: FxHashMap::default(),
             read_timeout_us: picture.facts.proxy_read_timeout_s.map(|timeout_s| (timeout_s * 1e6) as i64),
         };
         let unconnected = unconnected(picture);
@@ -173,6 +215,11 @@ impl<'p> Candidates<'p> {
         }
         found.by_end.sort_unstable();
         found.by_arrival.sort_unstable();
+        for (arrived_us, index) in &found.by_arrival {
+            if let Some(access) = picture.events.access.get(*index) {
+                found.by_target.entry((access.method, access.path)).or_default().push((*arrived_us, *index));
+            }
+        }
         found
     }
 
@@ -195,13 +242,61 @@ impl<'p> Candidates<'p> {
         }
     }
 
-    fn of(&self, kill: &Killed) -> Edges {
-        let mut edges: Vec<(i64, usize, Edge)> = Vec::new();
+    fn of(&self, row: &Row) -> Edges {
+        let mut edges = match &row.what {
+            Taker::Killed(kill) => self.of_killed(kill),
+            Taker::Late { accepted_us, end_us, method, path } => {
+                self.of_late(*accepted_us, *end_us, (*method, *path))
+            }
+        };
+        edges.sort_unstable_by_key(|(index, edge)| (edge.cost, *index));
+        edges.truncate(MOST_CANDIDATES);
+        edges.into_iter().collect()
+    }
+
+    /// Requests of the target that nginx gave up before the worker was done, and that came before it began.
+    fn of_late(&self, accepted_us: i64, end_us: i64, target: (u32, u32)) -> Vec<(usize, Edge)> {
+        let Some(list) = self.by_target.get(&target) else { return Vec::new() };
+        let (first, last) = self.queue.arrivals(accepted_us - NEXT_US, accepted_us + NEXT_US);
+        let from = first.saturating_sub(FAR_US).max(accepted_us - LONGEST_QUEUE_US);
+        let to = last.saturating_add(FAR_US).min(accepted_us + SECOND_US + JITTER_US);
+        let begin = list.partition_point(|(us, _)| *us < from);
+        let weigh = |index: usize| -> Option<Edge> {
+            let access = self.picture.events.access.get(index)?;
+            let rounding_us = self.services.rounding_us(access);
+            if access.end_us >= end_us {
+                return None;
+            }
+            let Some(arrived) = self.arrival(access) else {
+                return Some(Edge { cost: END_ONLY / 2, taken: None, queued: false });
+            };
+            let joined_us = arrived + access.connect_us.unwrap_or(0).max(0);
+            let slack_us = ARRIVAL_US + rounding_us;
+            if joined_us > accepted_us + JITTER_US {
+                return None;
+            }
+            let off_us =
+                first.saturating_sub(joined_us + slack_us).max(joined_us - slack_us - last.min(i64::MAX / 2));
+            let taken = Taken { accepted_us, arrived_us: joined_us, slack_us: (NEXT_US, slack_us) };
+            let wait_us = accepted_us - joined_us;
+            let cost = if off_us > 0 { OVERTAKING } else { 0 };
+            Some(Edge { cost, taken: Some(taken), queued: wait_us > slack_us + NEXT_US })
+        };
+        list.iter()
+            .skip(begin)
+            .take_while(|(us, _)| *us <= to)
+            .take(MOST_CANDIDATES)
+            .filter_map(|(_, index)| Some((*index, weigh(*index)?)))
+            .collect()
+    }
+
+    fn of_killed(&self, kill: &Killed) -> Vec<(usize, Edge)> {
+        let mut edges: Vec<(usize, Edge)> = Vec::new();
         let mut consider = |index: usize| {
             if let Some(access) = self.picture.events.access.get(index)
                 && let Some(edge) = self.weigh(kill, access)
             {
-                edges.push((edge.cost, index, edge));
+                edges.push((index, edge));
             }
         };
         let between = |list: &[(i64, usize)], from: i64, to: i64| {
@@ -228,9 +323,7 @@ impl<'p> Candidates<'p> {
         let to = last.saturating_add(FAR_US).min(latest_us + SECOND_US);
         let range = between(&self.by_arrival, from, to);
         self.by_arrival.get(range).unwrap_or_default().iter().for_each(|(_, index)| consider(*index));
-        edges.sort_unstable_by_key(|(cost, index, _)| (*cost, *index));
-        edges.truncate(MOST_CANDIDATES);
-        edges.into_iter().map(|(_, index, edge)| (index, edge)).collect()
+        edges
     }
 
     /// What it costs to believe that the worker died serving this request; `None` if it cannot be.
@@ -243,7 +336,9 @@ impl<'p> Candidates<'p> {
         } else {
             (kill.us + USUAL_NOTICE_US).clamp(access.end_us, access.end_us + rounding_us - 1)
         };
-        let mut cost = if with_kill { notice_cost(end_us - kill.us)? } else { FAILED_BEFORE };
+        // Likewise the kernel's stamp of a kill.
+        let kill_us = (end_us - USUAL_NOTICE_US).clamp(kill.us, kill.us + kill.rounding_us);
+        let mut cost = if with_kill { notice_cost(end_us - kill_us)? } else { FAILED_BEFORE };
         if !with_kill && access.end_us > kill.us + JITTER_US {
             return None;
         }
@@ -255,7 +350,7 @@ impl<'p> Candidates<'p> {
         let joined_us = arrived + (end_us - access.end_us) + access.connect_us.unwrap_or(0).max(0);
         let arrival_slack_us =
             ARRIVAL_US + if with_kill { NOTICE_US.min(rounding_us) / 10 } else { rounding_us };
-        if joined_us >= kill.us {
+        if joined_us >= kill.us + kill.rounding_us {
             return None;
         }
         let queued = kill.free.filter(|(free, _)| *free > joined_us);
@@ -343,8 +438,8 @@ fn unconnected(picture: &Picture<'_>) -> FxHashSet<(i64, u32)> {
     seconds.into_iter().filter(|(_, counts)| counts.0 > 0 && counts.1 == 0).map(|(key, _)| key).collect()
 }
 
-/// Kills that share candidates, in order of time.
-fn groups(edges: &[Edges]) -> Vec<Vec<usize>> {
+/// Rows that share candidates, each group in order of the moments the requests were taken.
+fn groups(rows: &[Row], edges: &[Edges]) -> Vec<Vec<usize>> {
     let mut owner: FxHashMap<usize, usize> = FxHashMap::default();
     let mut parent: Vec<usize> = (0..edges.len()).collect();
     fn root(parent: &mut [usize], mut node: usize) -> usize {
@@ -370,15 +465,58 @@ fn groups(edges: &[Edges]) -> Vec<Vec<usize>> {
     for kill in 0..edges.len() {
         groups.entry(root(&mut parent, kill)).or_default().push(kill);
     }
+    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    for group in &mut groups {
+        group.sort_by_key(|row| rows.get(*row).map(|row| (row.accepted_us, row.service)));
+    }
     groups
-        .into_values()
-        .flat_map(|group| group.chunks(LARGEST_GROUP).map(<[usize]>::to_vec).collect::<Vec<_>>())
-        .collect()
 }
 
-fn solve(group: &[usize], killed: &[Killed], edges: &[Edges], picture: &Picture<'_>) -> Vec<Matched> {
+/// Who took what if nobody overtook anybody, by row.
+fn in_order(group: &[usize], edges: &[Edges]) -> FxHashMap<usize, usize> {
+    let choices = || group.iter().map(|row| edges.get(*row));
+    let mut arrivals: FxHashMap<usize, i64> = FxHashMap::default();
+    for (access, edge) in choices().flatten().flatten() {
+        if let Some(taken) = edge.taken {
+            let earliest = arrivals.entry(*access).or_insert(taken.arrived_us);
+            *earliest = taken.arrived_us.min(*earliest);
+        }
+    }
+    let mut columns: Vec<(i64, usize)> =
+        arrivals.iter().map(|(access, arrived)| (*arrived, *access)).collect();
+    columns.sort_unstable();
+    let place: FxHashMap<usize, usize> =
+        columns.iter().enumerate().map(|(place, (_, access))| (*access, place)).collect();
+    let takers: Vec<Vec<(usize, i64)>> = choices()
+        .map(|candidates| {
+            let mut choices: Vec<(usize, i64)> = candidates
+                .into_iter()
+                .flatten()
+                .filter(|(_, edge)| edge.cost < NO_REQUEST)
+                .filter_map(|(access, edge)| Some((*place.get(access)?, NO_REQUEST - edge.cost)))
+                .collect();
+            choices.sort_unstable();
+            choices
+        })
+        .collect();
+    let found = queue::in_order(&takers, columns.len());
+    group.iter().zip(found).filter_map(|(row, place)| Some((*row, columns.get(place?)?.1))).collect()
+}
+
+#[allow(clippy::too_many_arguments)]
+fn solve(
+    group: &[usize],
+    rows: &[Row],
+    edges: &[Edges],
+    ordered: &FxHashMap<usize, usize>,
+    picture: &Picture<'_>,
+    services: &mut Services,
+    used: &mut FxHashSet<usize>,
+    matched: &mut Vec<Matched>,
+) {
     let mut columns: Vec<usize> =
-        group.iter().filter_map(|kill| edges.get(*kill)).flat_map(FxHashMap::keys).copied().collect();
+        group.iter().filter_map(|row| edges.get(*row)).flat_map(FxHashMap::keys).copied().collect();
+    columns.retain(|access| !used.contains(access));
     columns.sort_unstable();
     columns.dedup();
     let edge =
@@ -398,66 +536,71 @@ fn solve(group: &[usize], killed: &[Killed], edges: &[Edges], picture: &Picture<
         };
         group.iter().enumerate().map(row_costs).collect()
     };
-    let mut cost = costs(&[]);
-    let mut chosen = assignment::solve(&cost);
-    // Which requests the kills took together is known better than who took which: the order decides that.
+    // Which requests they took together is known better than who took which: the order decides that.
+    let mut requests: Vec<Option<usize>> = group.iter().map(|row| ordered.get(row).copied()).collect();
+    let mut cost = Vec::new();
+    let mut chosen = Vec::new();
     for _ in 0..3 {
         let taken: Vec<(usize, Taken)> = group
             .iter()
-            .zip(&chosen)
+            .zip(&requests)
             .enumerate()
-            .filter_map(|(row, (kill, column))| Some((row, edge(*kill, *columns.get(*column)?)?)))
+            .filter_map(|(row, (number, access))| Some((row, edge(*number, (*access)?)?)))
             .filter(|(_, edge)| edge.queued)
             .filter_map(|(row, edge)| Some((row, edge.taken?)))
             .collect();
         let mut spans = vec![(i64::MIN, i64::MAX); group.len()];
-        let requests: Vec<Taken> = taken.iter().map(|(_, taken)| *taken).collect();
-        for ((row, _), span) in taken.iter().zip(queue::spans(&requests)) {
+        let known: Vec<Taken> = taken.iter().map(|(_, taken)| *taken).collect();
+        for ((row, _), span) in taken.iter().zip(queue::spans(&known)) {
             if let Some(slot) = spans.get_mut(*row) {
                 *slot = span;
             }
         }
         cost = costs(&spans);
-        let again = assignment::solve(&cost);
-        if again == chosen {
+        chosen = assignment::solve(&cost);
+        let again: Vec<Option<usize>> = chosen.iter().map(|column| columns.get(*column).copied()).collect();
+        if again == requests {
             break;
         }
-        chosen = again;
+        requests = again;
     }
-    let margins = assignment::margins(&cost, &chosen);
-    group
-        .iter()
-        .zip(&chosen)
-        .zip(&margins)
-        .filter_map(|((kill, column), margins)| {
-            let record = killed.get(*kill)?;
-            let choice = columns.get(*column).copied();
-            let mut near: Vec<(i64, usize)> = margins
-                .iter()
-                .zip(&columns)
-                .filter(|(margin, access)| **margin < CERTAIN && edge(*kill, **access).is_some())
-                .map(|(margin, access)| (if Some(*access) == choice { -1 } else { *margin }, *access))
-                .collect();
-            near.sort_unstable();
-            let candidates: Vec<usize> = near.into_iter().map(|(_, access)| access).collect();
-            let unseen = margins.iter().skip(columns.len()).any(|margin| *margin < CERTAIN);
-            let alike = candidates.iter().all(|access| same_failure(picture, choice, *access));
-            let sure = match (choice.is_some() && alike, unseen) {
-                (true, false) => Sure::Exact,
-                (true, true) => Sure::Probable,
-                (false, _) => Sure::Set,
-            };
-            let accepted_us =
-                choice.filter(|_| candidates.len() == 1).and_then(|access| edge(*kill, access)?.taken);
-            Some(Matched {
-                death: record.death,
-                access: choice.filter(|_| sure != Sure::Set),
-                candidates,
-                sure,
-                accepted_us: accepted_us.map(|taken| taken.accepted_us),
-            })
-        })
-        .collect()
+    used.extend(chosen.iter().filter_map(|column| columns.get(*column)));
+    let has_kill =
+        group.iter().any(|row| rows.get(*row).is_some_and(|row| matches!(row.what, Taker::Killed(_))));
+    let margins = if has_kill { assignment::margins(&cost, &chosen) } else { Vec::new() };
+    for (at, (number, column)) in group.iter().zip(&chosen).enumerate() {
+        let Some(row) = rows.get(*number) else { continue };
+        let choice = columns.get(*column).copied();
+        let taken = choice.and_then(|access| edge(*number, access)?.taken);
+        let Taker::Killed(kill) = &row.what else {
+            if let Some(access) = choice {
+                services.name(picture.events, row.service, access, None);
+            }
+            continue;
+        };
+        let margins = margins.get(at).map(Vec::as_slice).unwrap_or_default();
+        let mut near: Vec<(i64, usize)> = margins
+            .iter()
+            .zip(&columns)
+            .filter(|(margin, access)| **margin < CERTAIN && edge(*number, **access).is_some())
+            .map(|(margin, access)| (if Some(*access) == choice { -1 } else { *margin }, *access))
+            .collect();
+        near.sort_unstable();
+        let candidates: Vec<usize> = near.into_iter().map(|(_, access)| access).collect();
+        let unseen = margins.iter().skip(columns.len()).any(|margin| *margin < CERTAIN);
+        let alike = candidates.iter().all(|access| same_failure(picture, choice, *access));
+        let sure = match (choice.is_some() && alike, unseen) {
+            (true, false) => Sure::Exact,
+            (true, true) => Sure::Probable,
+            (false, _) => Sure::Set,
+        };
+        let access = choice.filter(|_| sure != Sure::Set);
+        let accepted_us = taken.filter(|_| candidates.len() == 1).map(|taken| taken.accepted_us);
+        if let Some(access) = access {
+            services.name(picture.events, row.service, access, accepted_us);
+        }
+        matched.push(Matched { death: kill.death, access, candidates, sure, accepted_us });
+    }
 }
 
 /// Whether two lines say the same of a failure: target, status, and end within the second. Which of them it was then makes
