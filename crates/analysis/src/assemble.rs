@@ -103,14 +103,16 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         spans: &spans,
         streams: &streams,
     };
-    let services = Services::new(&events, &deaths, &streams);
+    let mut services = Services::new(&events, &deaths, &streams);
+    let matched = link::requests::find(&picture, &mut services);
+    let work = Work { services: &services, matched: &matched };
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &services, &clocks, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &work, &clocks, &places))
         .collect();
     let saturation_notes: Vec<String> = report.incidents.iter().flat_map(saturation_notes).collect();
     report.notes.extend(saturation_notes);
@@ -357,18 +359,22 @@ fn zone_name(zone: Zone) -> String {
     }
 }
 
+/// What workers did, and what their kills cut short.
+struct Work<'a> {
+    services: &'a Services,
+    matched: &'a [link::requests::Matched],
+}
+
 fn explain(
     number: usize,
     found: &Found,
     all: &[Found],
     picture: &Picture<'_>,
-    services: &Services,
+    work: &Work<'_>,
     clocks: &[Clock],
     places: &Places<'_>,
 ) -> Incident {
-    let (from, to) = (found.start_us, found.end_us);
-    let matched = if found.isolated { Vec::new() } else { link::requests::find(picture, services, from, to) };
-    let own = worker_time::work::services(services, picture, &matched, from, to);
+    let own = worker_time::work::services(work.services, picture, found.start_us, found.end_us);
     let scene = queue::Scene { incident: found, picture, services: &own, clocks, places };
     let impact = impact::measure(&scene);
     let severity = severity(found, &impact);
@@ -393,11 +399,10 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        let ends = link::backends::find(picture, &matched);
-        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, &matched, &ends);
+        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.matched);
         incident.impact.saturation.blocked_worker_s =
             incident.worker_time.as_ref().map(|time| time.busy_worker_s);
-        incident.links = link::find(found, picture, services, places);
+        incident.links = link::find(found, picture, work.matched, places);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);

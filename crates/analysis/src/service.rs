@@ -30,7 +30,7 @@ pub enum Outcome {
 /// One request that an HTTP worker took.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
-    /// Position of nginx's line in `events.access`. For a killed one: once a link names it.
+    /// Position of nginx's line in `events.access`. For killed ones and ghosts: once `link::requests` names it.
     pub access: Option<usize>,
     /// Position of the worker's line in `events.served`; a killed one has none.
     pub served: Option<usize>,
@@ -51,15 +51,24 @@ pub struct Service {
     pub outcome: Outcome,
 }
 
+/// A moment at which a worker was seen free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Free {
+    /// When, µs.
+    pub us: i64,
+    /// It was born then; else it was done with a request.
+    pub born: bool,
+}
+
 /// Every request that a worker took, and what follows for nginx's lines and for the workers.
 #[derive(Debug, Default)]
 pub struct Services {
     /// In order of end, then stream and worker.
     pub list: Vec<Service>,
-    /// For each line of `events.access`: whether a worker answered it, in time or as a ghost.
+    /// For each line of `events.access`: whether a worker answered it in time.
     answered: Vec<bool>,
-    /// Sorted moments at which each worker was seen free: born, or done with a request, µs.
-    free: FxHashMap<(u32, u32), Vec<i64>>,
+    /// Sorted moments at which each worker was seen free.
+    free: FxHashMap<(u32, u32), Vec<Free>>,
     /// Inputs whose stamps are whole seconds.
     coarse: Vec<bool>,
 }
@@ -90,17 +99,17 @@ impl Services {
         self.list.get(from..to).unwrap_or_default()
     }
 
-    /// Whether a worker answered the request of this line of `events.access`, in time or too late.
+    /// Whether a worker answered the request of this line of `events.access` in time.
     #[must_use]
     pub fn was_answered(&self, access: usize) -> bool {
         self.answered.get(access).copied().unwrap_or(false)
     }
 
-    /// The last moment before `us` at which the worker was seen free, µs.
+    /// The last moment before `us` at which the worker was seen free.
     #[must_use]
-    pub fn free_before(&self, stream: u32, pid: u32, us: i64) -> Option<i64> {
+    pub fn free_before(&self, stream: u32, pid: u32, us: i64) -> Option<Free> {
         let times = self.free.get(&(stream, pid))?;
-        times.get(times.partition_point(|time| *time < us).checked_sub(1)?).copied()
+        times.get(times.partition_point(|time| time.us < us).checked_sub(1)?).copied()
     }
 
     /// By how much the stamp of an access line may lie before what it stands for, µs: whole seconds are cut, not rounded.
@@ -109,13 +118,16 @@ impl Services {
         if self.coarse.get(access.input as usize).copied().unwrap_or(false) { SECOND_US } else { 0 }
     }
 
-    /// Notes which request a kill cut short, and when the worker had taken it.
-    pub fn name_killed(&mut self, events: &Events, death: usize, access: usize, accepted_us: Option<i64>) {
-        let found = self.list.iter_mut().find(|service| service.death == Some(death));
-        if let (Some(service), Some(request)) = (found, events.access.get(access)) {
-            service.access = Some(access);
-            service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
-            service.accepted_us = accepted_us.or(service.accepted_us);
+    /// Names the request of a service that was found by more than its end: a killed one, or a ghost.
+    pub fn name(&mut self, events: &Events, number: usize, access: usize, accepted_us: Option<i64>) {
+        let (Some(service), Some(request)) = (self.list.get_mut(number), events.access.get(access)) else {
+            return;
+        };
+        service.access = Some(access);
+        service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
+        service.accepted_us = accepted_us.or(service.accepted_us);
+        if service.outcome == Outcome::Unseen {
+            service.outcome = Outcome::Ghost;
         }
     }
 
@@ -134,23 +146,12 @@ impl Services {
             }
         }
         let workers = || events.served.iter().enumerate().filter(|(_, served)| !served.evented);
-        let mut late = Vec::new();
         for (number, served) in workers() {
             let partner = lanes
                 .get_mut(&(served.method, served.path))
                 .and_then(|lines| self.answer_in_time(served, lines, &events.access));
-            match partner {
-                Some(access) => self.add(events, streams, number, Some(access), Outcome::Answered),
-                None => late.push(number),
-            }
-        }
-        for number in late {
-            let Some(served) = events.served.get(number) else { continue };
-            let ghost = lanes
-                .get_mut(&(served.method, served.path))
-                .and_then(|lines| self.answered_too_late(served, lines, &events.access));
-            let outcome = if ghost.is_some() { Outcome::Ghost } else { Outcome::Unseen };
-            self.add(events, streams, number, ghost, outcome);
+            let outcome = if partner.is_some() { Outcome::Answered } else { Outcome::Unseen };
+            self.add(events, streams, number, partner, outcome);
         }
     }
 
@@ -168,28 +169,6 @@ impl Services {
             }
         }
         None
-    }
-
-    /// The first line of the same target that nginx had closed before the worker was done, and that arrived before the
-    /// worker took it: the accept queue is first in, first out.
-    fn answered_too_late(&self, served: &Served, lines: &mut Lines, access: &[Access]) -> Option<usize> {
-        let accepted_us = accepted(served).unwrap_or(served.end_us);
-        let mut first: Option<(i64, usize)> = None;
-        for (_, queue) in lines.by_status.iter().filter(|(status, _)| matches!(status, 499 | 504)) {
-            let from = queue.open.partition_point(|index| {
-                access.get(*index).is_some_and(|request| request.end_us < served.end_us - LONGEST_QUEUE_US)
-            });
-            let candidate = queue.open.iter().skip(from).take(1000).find_map(|index| {
-                let request = access.get(*index)?;
-                let fits = !self.was_answered(*index)
-                    && !request.never_connected
-                    && request.end_us < served.end_us
-                    && request.arrival_us() <= accepted_us + JITTER_US;
-                fits.then_some((request.arrival_us(), *index))
-            });
-            first = [first, candidate].into_iter().flatten().min();
-        }
-        first.map(|(_, index)| index)
     }
 
     fn add(
@@ -225,7 +204,7 @@ impl Services {
             }
             let limit = death.limit_s.filter(|_| death.reason == Reason::RealTime);
             let by_limit = limit.map(|limit_s| death.us - i64::from(limit_s) * SECOND_US);
-            let free = self.free_before(death.stream, death.pid, death.us);
+            let free = self.free_before(death.stream, death.pid, death.us).map(|free| free.us);
             self.list.push(Service {
                 access: None,
                 served: None,
@@ -268,23 +247,23 @@ impl Queue {
 }
 
 /// When the workers that were killed had been seen free.
-fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap<(u32, u32), Vec<i64>> {
+fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap<(u32, u32), Vec<Free>> {
     let killed: FxHashSet<(u32, u32)> = deaths.iter().map(|death| (death.stream, death.pid)).collect();
     let stream = |input: u32| streams.get(input as usize).copied().unwrap_or(0);
-    let mut free: FxHashMap<(u32, u32), Vec<i64>> = FxHashMap::default();
-    let mut note = |input: u32, pid: u32, us: i64| {
+    let mut free: FxHashMap<(u32, u32), Vec<Free>> = FxHashMap::default();
+    let mut note = |input: u32, pid: u32, us: i64, born: bool| {
         let worker = (stream(input), pid);
         if killed.contains(&worker) {
-            free.entry(worker).or_default().push(us);
+            free.entry(worker).or_default().push(Free { us, born });
         }
     };
     for event in &events.odoo {
         if let OdooFact::Alive { pid, .. } = event.fact {
-            note(event.input, pid, event.us);
+            note(event.input, pid, event.us, true);
         }
     }
     for served in &events.served {
-        note(served.input, served.pid, served.end_us);
+        note(served.input, served.pid, served.end_us, false);
     }
     free.values_mut().for_each(|times| times.sort_unstable());
     free

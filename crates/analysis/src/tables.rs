@@ -182,8 +182,7 @@ pub fn queries(events: &Events, incidents: &[(i64, i64)], places: &Places<'_>) -
     let mut rows: Vec<(u32, Statement)> = rows.into_iter().collect();
     rows.sort_by(|a, b| {
         let weight = |row: &Statement| row.total_us.max(row.wait_us);
-        let name = |row: &(u32, Statement)| events.texts.get(row.0).to_owned();
-        weight(&b.1).cmp(&weight(&a.1)).then_with(|| name(a).cmp(&name(b)))
+        weight(&b.1).cmp(&weight(&a.1)).then_with(|| events.texts.get(a.0).cmp(events.texts.get(b.0)))
     });
     rows.truncate(MOST_ROWS);
     rows.into_iter()

@@ -3,16 +3,17 @@
 
 mod assignment;
 pub mod backends;
+pub mod queue;
 pub mod requests;
 
 use crate::detect::{Found, Picture};
 use crate::place::Places;
 use crate::report::{Link, LinkBackend, LinkKill, LinkRequest};
-use crate::service::Services;
+use requests::{Matched, Sure};
 
 /// Links of one incident, in order of the kills.
 #[must_use]
-pub fn find(incident: &Found, picture: &Picture<'_>, services: &Services, places: &Places<'_>) -> Vec<Link> {
+pub fn find(incident: &Found, picture: &Picture<'_>, matched: &[Matched], places: &Places<'_>) -> Vec<Link> {
     let events = picture.events;
     let request = |index: usize| {
         events.access.get(index).map(|access| LinkRequest {
@@ -23,10 +24,16 @@ pub fn find(incident: &Found, picture: &Picture<'_>, services: &Services, places
             reference: places.reference(access.input, access.line, access.end_us),
         })
     };
-    let matched = requests::find(picture, services, incident.start_us, incident.end_us);
-    let ends = backends::find(picture, &matched);
-    matched
-        .into_iter()
+    let own: Vec<Matched> = matched
+        .iter()
+        .filter(|found| {
+            let death = picture.deaths.get(found.death);
+            death.is_some_and(|death| (incident.start_us..=incident.end_us).contains(&death.us))
+        })
+        .cloned()
+        .collect();
+    let ends = backends::find(picture, &own);
+    own.into_iter()
         .zip(ends)
         .filter_map(|(matched, end)| {
             let death = picture.deaths.get(matched.death)?;
@@ -38,10 +45,10 @@ pub fn find(incident: &Found, picture: &Picture<'_>, services: &Services, places
                     reference: places.reference(death.input, death.line, death.us),
                 },
                 request: matched.access.and_then(request),
-                candidates: if matched.certain {
-                    Vec::new()
-                } else {
+                candidates: if matched.candidates.len() > 1 {
                     matched.candidates.iter().take(20).filter_map(|index| request(*index)).collect()
+                } else {
+                    Vec::new()
                 },
                 backend: end.and_then(|index| events.postgres.get(index)).map(|event| LinkBackend {
                     pid: event.pid,
@@ -49,7 +56,11 @@ pub fn find(incident: &Found, picture: &Picture<'_>, services: &Services, places
                     reference: places.reference(event.input, event.line, event.us),
                 }),
                 root_blocker: None,
-                confidence: if matched.certain { "exact" } else { "set" },
+                confidence: match matched.sure {
+                    Sure::Exact => "exact",
+                    Sure::Probable => "probable",
+                    Sure::Set => "set",
+                },
             })
         })
         .collect()

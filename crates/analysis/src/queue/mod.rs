@@ -10,7 +10,7 @@ use stormtrace_logs::timestamp::SECOND_US;
 use crate::detect::{Found, Picture};
 use crate::events::{Access, Lane};
 use crate::place::Places;
-use crate::report::{Clock, LittlesLaw, Saturation, Statement, Time};
+use crate::report::{Clock, LittlesLaw, Ordering, Saturation, Statement, Time};
 use crate::service::{Outcome, Service};
 use crate::statistics::quantile;
 
@@ -34,7 +34,7 @@ pub struct Scene<'a> {
     pub incident: &'a Found,
     /// All events.
     pub picture: &'a Picture<'a>,
-    /// What workers did around the incident, killed ones named where a link names their request; in order of end.
+    /// What workers did around the incident, in order of end. Ghosts without a line of their own were given up on in it.
     pub services: &'a [Service],
     /// Offsets between the sources' clocks.
     pub clocks: &'a [Clock],
@@ -67,7 +67,7 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
     let ghosts = || {
         scene.services.iter().filter(|service| {
             let line = service.access.and_then(|index| events.access.get(index));
-            service.outcome == Outcome::Ghost && line.is_some_and(|line| (from..=to).contains(&line.end_us))
+            service.outcome == Outcome::Ghost && line.is_none_or(|line| (from..=to).contains(&line.end_us))
         })
     };
     let mut saturation = Saturation {
@@ -96,7 +96,11 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
                 / 1e6
         }),
         littles_law: timed.then(|| littles_law(&replay, &ended, length_s)),
-        order: timing::order(scene.incident, scene.picture, scene.clocks, scene.places),
+        order: if scene.incident.isolated {
+            Ordering::default()
+        } else {
+            timing::order(scene.incident, scene.picture, scene.clocks, scene.places)
+        },
         lost: lost(scene, &ended, timed, has_workers_lines),
     };
     signs(scene, &mut saturation, full.as_deref().unwrap_or_default(), &replay, workers, &overflowed);
@@ -276,4 +280,155 @@ pub fn mismatch_note(id: &str, saturation: &Saturation) -> Option<String> {
 
 fn positive(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Events, Host};
+    use crate::facts::Facts;
+    use crate::report::Kind;
+
+    const S: i64 = SECOND_US;
+
+    fn line(arrival_s: i64, end_s: i64, status: u16) -> Access {
+        Access {
+            end_us: end_s * S,
+            request_time_us: Some((end_s - arrival_s) * S),
+            upstream_us: None,
+            connect_us: Some(0),
+            never_connected: false,
+            status,
+            upstream_status: status,
+            upstream_port: 8069,
+            lane: Lane::Http,
+            path: 0,
+            method: 0,
+            fingerprint: 0,
+            input: 0,
+            line: end_s.unsigned_abs(),
+        }
+    }
+
+    fn service(access: Option<usize>, from_s: i64, end_s: i64, outcome: Outcome) -> Service {
+        Service {
+            access,
+            served: (outcome != Outcome::Killed).then_some(0),
+            death: (outcome == Outcome::Killed).then_some(0),
+            stream: 0,
+            pid: 1,
+            arrived_us: None,
+            accepted_us: Some(from_s * S),
+            end_us: end_s * S,
+            outcome,
+        }
+    }
+
+    fn found(from_s: i64, to_s: i64) -> Found {
+        Found {
+            kind: Kind::WorkerTimeoutStorm,
+            start_us: from_s * S,
+            end_us: to_s * S,
+            reasons: Vec::new(),
+            episodes: Vec::new(),
+            failures: 0,
+            isolated: false,
+        }
+    }
+
+    fn measured(events: &Events, services: &[Service], workers: Option<u32>, incident: &Found) -> Saturation {
+        let facts = Facts { workers, ..Facts::default() };
+        let picture =
+            Picture { events, deaths: &[], facts: &facts, window: (0, 10_000 * S), spans: &[], streams: &[0] };
+        measure(&Scene { incident, picture: &picture, services, clocks: &[], places: &Places { labels: &[] } })
+    }
+
+    #[test]
+    fn ghosts_stay_in_the_queue_that_nginx_has_forgotten() {
+        // One worker, stuck from 0 to 100. Two more arrive at 10 and 12; nginx gives up on both at 40 and 42, and the
+        // worker works them off afterwards, for nobody.
+        let events = Events {
+            access: vec![line(10, 40, 504), line(12, 42, 504), line(0, 100, 502)],
+            ..Events::default()
+        };
+        let services = [
+            service(Some(2), 0, 100, Outcome::Killed),
+            service(Some(0), 100, 105, Outcome::Ghost),
+            service(Some(1), 105, 109, Outcome::Ghost),
+        ];
+        let saturation = measured(&events, &services, Some(1), &found(0, 100));
+        assert_eq!((saturation.peak_in_flight, saturation.queue_peak), (Some(3), Some(2)));
+        assert_eq!(saturation.saturated_s, Some(100.0));
+        assert_eq!((saturation.ghost_requests, saturation.ghost_worker_s), (Some(2), Some(9.0)));
+        assert_eq!(saturation.queue_wait_max_s, Some(90.0));
+        assert_eq!((saturation.saturated, saturation.saturated_at), (Some(true), Some(Time(0))));
+        assert!(saturation.littles_law.unwrap().mismatch.unwrap() < 1e-9);
+    }
+
+    #[test]
+    fn a_slow_connection_is_an_overflowing_accept_queue() {
+        let mut slow = line(10, 20, 200);
+        slow.connect_us = Some(1_020_000);
+        let events = Events { access: vec![line(10, 12, 200), slow], ..Events::default() };
+        let saturation = measured(&events, &[], None, &found(0, 100));
+        assert_eq!(saturation.accept_queue_overflows, Some(1));
+        assert_eq!(saturation.saturated, Some(true));
+        // How many workers there are is not known, so neither is how many were busy.
+        assert_eq!((saturation.saturated_s, saturation.queue_peak), (None, None));
+    }
+
+    #[test]
+    fn without_request_times_what_is_lost_is_said_and_kills_stand_in() {
+        let mut line = line(0, 50, 502);
+        (line.request_time_us, line.connect_us) = (None, None);
+        let events = Events { access: vec![line], ..Events::default() };
+        let services = [service(None, 10, 50, Outcome::Killed)];
+        let saturation = measured(&events, &services, Some(1), &found(0, 100));
+        assert_eq!((saturation.peak_in_flight, saturation.queue_peak), (None, None));
+        assert_eq!(saturation.saturated_s, Some(40.0));
+        assert!(saturation.littles_law.is_none() && saturation.accept_queue_overflows.is_none());
+        assert!(saturation.lost[0].contains("Only kills tell"));
+    }
+
+    /// Fast requests until `slow_s`, then slow ones; a host sample every `step_s`, busy from `busy_s` on.
+    fn ordered(slow_s: i64, busy_s: i64, step_s: i64) -> Ordering {
+        let mut access: Vec<Access> = (0..2400)
+            .map(|at| {
+                let mut one = line(at, at, 200);
+                one.request_time_us = Some(if at < slow_s { 100_000 } else { 5 * S });
+                one.end_us = at * S + one.request_time_us.unwrap_or(0);
+                one
+            })
+            .collect();
+        access.sort_by_key(|one| one.end_us);
+        let host = (1..2400 / step_s)
+            .map(|at| Host {
+                us: at * step_s * S,
+                cpu_busy_percent: Some(if at * step_s > busy_s { 98.0 } else { 20.0 }),
+                io_wait_percent: None,
+                blocked: None,
+                run_queue: None,
+                memory_free_bytes: None,
+                swap_kib_s: None,
+                input: 0,
+                line: 1,
+            })
+            .collect();
+        let events = Events { access, host, ..Events::default() };
+        measured(&events, &[], None, &found(2000, 2390)).order
+    }
+
+    #[test]
+    fn latency_before_processors_only_where_the_samples_decide() {
+        let before = ordered(2000, 2100, 10);
+        assert_eq!(before.answer, "before", "{}", before.reason);
+        assert_eq!(before.latency_baseline_ms, Some(100.0));
+        let rose = before.latency_rose_by.unwrap().0;
+        assert!((1980 * S..=2030 * S).contains(&rose), "{rose}");
+        assert_eq!(ordered(2100, 1950, 10).answer, "not_before");
+        // The same truth, sampled every ten minutes.
+        assert_eq!(ordered(2000, 2100, 600).answer, "not_decidable");
+        let never = ordered(2000, 9999, 10);
+        assert_eq!((never.answer, never.processor_saturated_by), ("before", None));
+    }
 }

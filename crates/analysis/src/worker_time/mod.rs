@@ -9,10 +9,11 @@ pub mod work;
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use stormtrace_logs::timestamp::SECOND_US;
 
 use self::sessions::{Holder, Stretch};
+use crate::link::backends;
 use crate::link::requests::Matched;
 use crate::lives::Reason;
 use crate::queue::{Scene, timing};
@@ -33,14 +34,9 @@ const BUSY_PERCENT: f64 = 90.0;
 const IDLE_PERCENT: f64 = 50.0;
 const RISE_PERCENT: f64 = 10.0;
 
-/// Divides the workers' time. `matched` are the kills' links and `ends` the lost connections they explain, one each.
+/// Divides the workers' time. `matched` are the links of all kills.
 #[must_use]
-pub fn measure(
-    scene: &Scene<'_>,
-    saturation: &Saturation,
-    matched: &[Matched],
-    ends: &[Option<usize>],
-) -> Option<WorkerTime> {
+pub fn measure(scene: &Scene<'_>, saturation: &Saturation, matched: &[Matched]) -> Option<WorkerTime> {
     let (from, to) = (scene.incident.start_us, scene.incident.end_us);
     let held: Vec<&Service> = scene
         .services
@@ -53,10 +49,12 @@ pub fn measure(
     let events = scene.picture.events;
     let waits = Waits::of(events, from - AROUND_US, to + AROUND_US);
     let stretches = sessions::stretches(events, &waits, from - AROUND_US, to + AROUND_US);
+    let killed: FxHashSet<usize> = held.iter().filter_map(|service| service.death).collect();
+    let matched: Vec<Matched> = matched.iter().filter(|link| killed.contains(&link.death)).cloned().collect();
     let backends: FxHashMap<usize, u32> = matched
         .iter()
-        .zip(ends)
-        .filter_map(|(link, end)| Some((link.death, events.postgres.get((*end)?)?.pid)))
+        .zip(backends::find(scene.picture, &matched))
+        .filter_map(|(link, end)| Some((link.death, events.postgres.get(end?)?.pid)))
         .collect();
     let runs = work::cron_runs(scene.picture, from, to);
     let holders = holders(scene, &held, &runs, &backends);
@@ -75,12 +73,13 @@ pub fn measure(
         held.iter().zip(&own).map(|(service, own)| piece(scene, service, own, &backends)).collect();
     let capacity_us = scene.picture.facts.workers.map(|workers| i64::from(workers).saturating_mul(to - from));
     let told_us: i64 = pieces.iter().map(|piece| piece.us).sum();
-    let replayed_us = saturation.utilisation.zip(capacity_us).map(|(share, all)| (share * all as f64) as i64);
+    let replayed_us =
+        saturation.utilisation.zip(capacity_us).map(|(share, all)| (share * all as f64).round() as i64);
     let busy_us = told_us.max(replayed_us.unwrap_or(0));
     let total = Total { busy_us, capacity_us };
     let mut divisions = vec![
         activities(scene, &pieces).finish("activity", &total, true),
-        endpoints(scene, &pieces, matched).finish("endpoint", &total, true),
+        endpoints(scene, &pieces, &matched).finish("endpoint", &total, true),
         queries(scene, &own).finish("query", &total, false),
         root_blockers(scene, &own, &waits).finish("root_blocker", &total, false),
         outcomes(scene, &pieces).finish("outcome", &total, true),
@@ -283,7 +282,8 @@ fn outcomes(scene: &Scene<'_>, pieces: &[Piece<'_>]) -> Rows {
     let mut rows = Rows::default();
     for piece in pieces {
         let name = match piece.service.outcome {
-            Outcome::Answered | Outcome::Unseen => "answered",
+            Outcome::Answered => "answered",
+            Outcome::Unseen => "answered; nginx's line is not in the logs",
             Outcome::Ghost => "for nobody: the client had been given up on",
             Outcome::Killed => "cut short by a kill",
         };
@@ -374,4 +374,141 @@ impl Rows {
 
 fn seconds(us: i64) -> f64 {
     us as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Found, Picture};
+    use crate::events::{Access, Events, Lane, PostgresEvent, PostgresFact, Served};
+    use crate::facts::Facts;
+    use crate::lives::Death;
+    use crate::link::requests::find;
+    use crate::place::Places;
+    use crate::report::Kind;
+    use crate::service::Services;
+
+    const S: i64 = SECOND_US;
+
+    /// Two workers over 0 to 100 s. One waits for backend 99 from 10 s until it is killed at 90 s, and its backend waits
+    /// on as an orphan; the other answers a request of 20 s, of which 15 s were SQL.
+    fn storm() -> (Events, Vec<Death>) {
+        let mut events = Events::default();
+        let (post, get) = (events.texts.add("POST"), events.texts.add("GET"));
+        let (write, list) = (events.texts.add("/web/sale/7/write"), events.texts.add("/web/list"));
+        let update = events.texts.add("UPDATE sale_order SET x = ?");
+        let class = events.texts.add("WorkerHTTP");
+        let line = |end_s: i64, time_s: i64, status: u16, method: u32, path: u32, number: u64| Access {
+            end_us: end_s * S,
+            request_time_us: Some(time_s * S),
+            upstream_us: None,
+            connect_us: Some(0),
+            never_connected: false,
+            status,
+            upstream_status: status,
+            upstream_port: 8069,
+            lane: Lane::Http,
+            path,
+            method,
+            fingerprint: number,
+            input: 1,
+            line: number,
+        };
+        events.access = vec![line(50, 20, 200, get, list, 1), line(90, 80, 502, post, write, 2)];
+        let served = |end_s: i64, sql_s: i64, rest_s: i64| Served {
+            end_us: end_s * S,
+            pid: 11,
+            status: 200,
+            path: list,
+            method: get,
+            query_us: Some(sql_s * S),
+            remaining_us: Some(rest_s * S),
+            evented: false,
+            fingerprint: 0,
+            input: 0,
+            line: 5,
+        };
+        events.served = vec![served(50, 15, 5)];
+        let waiting = PostgresFact::StillWaiting { pid: 70, waited_us: S, holders: vec![99] };
+        let acquired = PostgresFact::Acquired { pid: 70, waited_us: 140 * S };
+        let said = |us: i64, fact: PostgresFact| PostgresEvent {
+            us: us * S,
+            pid: 70,
+            application: 0,
+            query: update,
+            fact,
+            fingerprint: 0,
+            input: 2,
+            line: 3,
+        };
+        events.postgres = vec![said(12, waiting), said(151, acquired)];
+        let death = Death {
+            us: 90 * S,
+            pid: 10,
+            stream: 0,
+            class,
+            reason: Reason::RealTime,
+            limit_s: Some(80),
+            lines: 1,
+            input: 0,
+            line: 8,
+        };
+        (events, vec![death])
+    }
+
+    fn divided(events: &Events, deaths: &[Death], to_s: i64) -> WorkerTime {
+        let facts = Facts { workers: Some(2), ..Facts::default() };
+        let picture = Picture { events, deaths, facts: &facts, window: (0, 200 * S), spans: &[], streams: &[0, 1, 2] };
+        let incident = Found {
+            kind: Kind::WorkerTimeoutStorm,
+            start_us: 0,
+            end_us: to_s * S,
+            reasons: Vec::new(),
+            episodes: Vec::new(),
+            failures: 0,
+            isolated: false,
+        };
+        let mut services = Services::new(events, deaths, picture.streams);
+        let matched = find(&picture, &mut services);
+        let own = work::services(&services, &picture, 0, to_s * S);
+        let labels = ["odoo.log".to_owned(), "access.log".to_owned(), "postgres.log".to_owned()];
+        let places = Places { labels: &labels };
+        let scene = Scene { incident: &incident, picture: &picture, services: &own, clocks: &[], places: &places };
+        let saturation = crate::queue::measure(&scene);
+        measure(&scene, &saturation, &matched).unwrap()
+    }
+
+    fn row<'t>(time: &'t WorkerTime, by: &str, name: &str) -> &'t WorkerTimeRow {
+        let division = time.divisions.iter().find(|division| division.by == by).unwrap();
+        division.rows.iter().find(|row| row.name.starts_with(name)).unwrap()
+    }
+
+    #[test]
+    fn an_orphans_wait_is_worker_time_only_until_the_kill() {
+        let (events, deaths) = storm();
+        let time = divided(&events, &deaths, 100);
+        assert_eq!((time.capacity_worker_s, time.busy_worker_s), (Some(200.0), 100.0));
+        assert_eq!(row(&time, "activity", "waiting for locks").worker_s, 79.0);
+        assert_eq!(row(&time, "activity", "running SQL").worker_s, 15.0);
+        assert_eq!(row(&time, "activity", "Python").worker_s, 5.0);
+        assert_eq!(row(&time, "root_blocker", "backend 99").worker_s, 79.0);
+        assert_eq!(row(&time, "query", "UPDATE sale_order").worker_s, 79.0);
+        assert_eq!(row(&time, "outcome", "cut short by a kill").worker_s, 80.0);
+        let endpoint = row(&time, "endpoint", "POST /web/sale/*/write");
+        assert_eq!((endpoint.worker_s, endpoint.share_of_capacity, endpoint.count), (80.0, Some(0.4), 1));
+        assert_eq!(endpoint.reference.as_ref().unwrap().path, "access.log");
+    }
+
+    #[test]
+    fn the_parts_of_a_division_add_up_to_what_was_busy() {
+        let (events, deaths) = storm();
+        for to_s in [20, 40, 60, 100] {
+            let time = divided(&events, &deaths, to_s);
+            for division in time.divisions.iter().filter(|division| division.unattributed_worker_s.is_some()) {
+                let rows: f64 = division.rows.iter().map(|row| row.worker_s).sum();
+                let all = rows + division.others_worker_s + division.unattributed_worker_s.unwrap();
+                assert!((all - time.busy_worker_s).abs() < 1e-6, "{} until {to_s}: {all}", division.by);
+            }
+        }
+    }
 }

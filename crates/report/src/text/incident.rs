@@ -101,10 +101,11 @@ fn worker_time(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
     let Some(time) = &incident.worker_time else { return Ok(()) };
     page.subheading("Where the workers' time went")?;
     page.line(&format!("  {}", words::worker_time::worker_time(time)))?;
-    for (by, title, shown) in words::worker_time::DIVISIONS {
+    for (number, (by, title, shown)) in words::worker_time::DIVISIONS.iter().enumerate() {
         let Some(division) = words::worker_time::division(time, by) else { continue };
-        let mut rows =
-            vec![vec!["time".to_owned(), "share".to_owned(), "count".to_owned(), format!("by {title}")]];
+        // The columns are the same in each.
+        let header = if number == 0 { ["time", "share", "count"] } else { ["", "", ""] };
+        let mut rows = vec![header.map(str::to_owned).into_iter().chain([format!("by {title}")]).collect()];
         for (name, seconds, share, count, reference) in words::worker_time::rows(time, division, *shown) {
             let name = words::middle_shortened(&safe(&words::one_line(&name)), NAME_WIDTH);
             let place = reference.map_or_else(String::new, |reference| format!("  {}", place(reference)));
