@@ -38,6 +38,7 @@ struct Gathered {
     inputs: Vec<read::Input>,
     standings: Vec<copies::Standing>,
     clocks: Vec<Clock>,
+    ordering: align::Ordering,
     notes: Vec<String>,
 }
 
@@ -46,8 +47,8 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
     let standings = copies::settle(&mut inputs);
-    let clocks = align::align(&mut inputs, &mut notes);
-    Ok(Gathered { inputs, standings, clocks, notes })
+    let (clocks, ordering) = align::align(&mut inputs, &standings, &mut notes);
+    Ok(Gathered { inputs, standings, clocks, ordering, notes })
 }
 
 /// What each input was taken for, without analysis.
@@ -55,7 +56,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering: _, notes } = gather(paths, options)?;
     let mut report = empty_report();
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -75,7 +76,7 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering, notes } = gather(paths, options)?;
     let mut events = Events::default();
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
@@ -87,7 +88,8 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let facts = Facts::of(&events);
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
-    let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
+    let window = span.unwrap_or((0, 0));
+    let picture = Picture { events: &events, deaths: &deaths, facts: &facts, ordering: &ordering, window };
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
@@ -308,7 +310,8 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
         .collect()
 }
 
-fn source_name(source: Source) -> &'static str {
+/// The name of a source in the report.
+pub(crate) fn source_name(source: Source) -> &'static str {
     match source {
         Source::Odoo => "odoo",
         Source::NginxAccess => "nginx_access",

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
+use crate::align::Ordering;
 use crate::events::{Access, Events, Lane, OdooFact};
 use crate::facts::Facts;
 use crate::lives::Death;
@@ -48,6 +49,8 @@ pub struct Picture<'e> {
     pub deaths: &'e [Death],
     /// The deployment.
     pub facts: &'e Facts,
+    /// Whether the order of events across sources proves anything, and from what distance on.
+    pub ordering: &'e Ordering,
     /// What the logs cover, µs.
     pub window: (i64, i64),
 }
