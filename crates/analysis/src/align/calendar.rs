@@ -10,8 +10,11 @@ use crate::stretch::Stretch;
 
 const DAY_US: i64 = 86_400 * SECOND_US;
 const HOUR_US: i64 = 3600 * SECOND_US;
-/// A jump this near to an hour is a change to or from summer time, µs.
+/// A change to or from summer time moves stamps by an hour give or take this, µs, and by the time between the two
+/// records around it: at most `BETWEEN_US`.
 const NEAR_HOUR_US: i64 = 60 * SECOND_US;
+/// Longer silence hides a change, µs.
+const BETWEEN_US: i64 = HOUR_US / 2;
 
 /// Puts stamps without a year (1972) into the years that bring the input nearest to `window`. December and then January
 /// in one file is New Year.
@@ -58,7 +61,7 @@ fn jumps(stretches: &[Stretch]) -> impl Iterator<Item = (i64, &Stretch)> {
 
 /// Undoes changes to and from summer time inside an input whose stamps name no zone, or name it only now and then (the
 /// heads of vmstat's tables): after a jump back by an hour the same hour is counted again. A jump forward by an hour may
-/// as well be a hole; it is a change only if without it the input ends with the others (`window`) and with it later.
+/// as well be a hole; it is a change only if the input is by that hour longer than all others together (`window`).
 /// Says how many were undone.
 pub fn undo_daylight_changes(input: &mut Input, window: Option<(i64, i64)>) -> usize {
     let zoneless = matches!(input.partial.zone, Some(Zone::Local | Zone::LocalWithoutYear));
@@ -66,16 +69,16 @@ pub fn undo_daylight_changes(input: &mut Input, window: Option<(i64, i64)>) -> u
         return 0;
     }
     let stretches = input.partial.stretches.steady();
+    let longer = longer_by_an_hour(&stretches, window);
+    let back = -HOUR_US - NEAR_HOUR_US..=-HOUR_US + BETWEEN_US;
+    let ahead = HOUR_US - NEAR_HOUR_US..=HOUR_US + BETWEEN_US;
     let mut steps: Vec<(u64, i64)> = Vec::new();
     let mut added_us = 0;
-    let near_hour = |jump_us: i64| (jump_us.abs() - HOUR_US).abs() <= NEAR_HOUR_US;
-    for (jump_us, stretch) in jumps(&stretches).filter(|(jump_us, _)| near_hour(*jump_us)) {
-        if jump_us < 0 {
+    for (jump_us, stretch) in jumps(&stretches) {
+        if back.contains(&jump_us) {
             added_us += HOUR_US;
-        } else if added_us > 0 && !zoneless {
-            // The next head names the new zone.
-            added_us -= HOUR_US;
-        } else if too_late(&stretches, added_us, window, zoneless) {
+        } else if ahead.contains(&jump_us) && ((added_us > 0 && !zoneless) || longer) {
+            // After a jump back the next head names the new zone; and all others say that this hour did not pass.
             added_us -= HOUR_US;
         } else {
             continue;
@@ -91,15 +94,13 @@ pub fn undo_daylight_changes(input: &mut Input, window: Option<(i64, i64)>) -> u
     steps.len()
 }
 
-/// The input is longer than everything else by the hour that it skips.
-fn too_late(stretches: &[Stretch], added_us: i64, window: Option<(i64, i64)>, zoneless: bool) -> bool {
+/// Too long for the window as it is, and not without the hour.
+fn longer_by_an_hour(stretches: &[Stretch], window: Option<(i64, i64)>) -> bool {
     let (Some((from, to)), Some(first), Some(last)) = (window, stretches.first(), stretches.last()) else {
         return false;
     };
-    let length_us = last.to_us.saturating_add(added_us).saturating_sub(first.first_us);
-    // Without a zone only lengths can be compared.
-    let over_us = if zoneless { length_us - (to - from) } else { last.to_us + added_us - to };
-    over_us > HOUR_US / 2
+    let over_us = last.to_us.saturating_sub(first.from_us).saturating_sub(to - from);
+    over_us > NEAR_HOUR_US && over_us <= HOUR_US + NEAR_HOUR_US
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub fn find(error: &Input, access: &[&Input], ahead_us: i64) -> Option<Found> {
         })
         .collect();
     failures.sort_unstable();
+    let stretches = error.partial.stretches.steady();
     let meets = |us: i64, path: u64| {
         let at = requests.partition_point(|request| *request < (path, us - NEAR_US));
         requests.get(at).is_some_and(|request| request.0 == path && request.1 <= us + NEAR_US)
@@ -63,7 +64,15 @@ pub fn find(error: &Input, access: &[&Input], ahead_us: i64) -> Option<Found> {
             (line, bits)
         })
         .collect();
-    decide(&meetings)
+    let mut found = decide(&meetings)?;
+    if let Some((line, _)) = &mut found.change {
+        // The first failure in the new zone need not be the first record: the jump is.
+        let before = meetings.iter().map(|(line, _)| *line).filter(|other| *other < *line).max().unwrap_or(0);
+        let jump =
+            stretches.iter().map(|stretch| stretch.line).filter(|jump| (before + 1..=*line).contains(jump));
+        *line = jump.last().unwrap_or(*line);
+    }
+    Some(found)
 }
 
 fn bit(quarter: i64) -> u128 {
