@@ -29,6 +29,19 @@ pub struct Pair {
     pub difference_us: i64,
 }
 
+impl Pair {
+    /// The same with the other source as the reference.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        Pair {
+            left: self.right,
+            right: self.left,
+            at_us: self.at_us.saturating_add(self.difference_us),
+            difference_us: self.difference_us.saturating_neg(),
+        }
+    }
+}
+
 /// A change of the offset with time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drift {

@@ -2,6 +2,7 @@
 
 use stormtrace_logs::format::Source;
 use stormtrace_logs::record::Exception;
+use stormtrace_logs::timestamp::SECOND_US;
 
 use super::kind::{Kind, centred};
 use super::pair::{Moment, couple, key};
@@ -13,6 +14,7 @@ pub const REQUESTS: Kind = Kind {
     reference: Source::Odoo,
     source: Source::NginxAccess,
     basis: "exceptions and the 500 answers they cause",
+    blur_us: SECOND_US / 10,
     pairs: |odoo, nginx| couple(exceptions(odoo), internal_errors(nginx)),
 };
 
@@ -21,6 +23,7 @@ pub const UPSTREAM: Kind = Kind {
     reference: Source::NginxAccess,
     source: Source::NginxError,
     basis: "the same failed requests in both logs of nginx",
+    blur_us: SECOND_US / 10,
     pairs: |access, error| couple(failed_requests(access), upstream_failures(error)),
 };
 
@@ -29,23 +32,24 @@ pub const STATEMENTS: Kind = Kind {
     reference: Source::Odoo,
     source: Source::PostgresLog,
     basis: "the same database errors at Odoo and at PostgreSQL",
+    blur_us: SECOND_US / 10,
     pairs: |odoo, postgres| couple(database_exceptions(odoo), database_errors(postgres)),
 };
 
 fn exceptions(odoo: &[&Input]) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = Vec::new();
+    once(odoo, |fact| matches!(fact, OdooFact::Raised(_) | OdooFact::BusMisrouted).then_some(0))
+}
+
+/// Failures by class, each once: one record may say two things, and a statement's error comes again in the traceback.
+fn once(odoo: &[&Input], class: impl Fn(OdooFact) -> Option<u64>) -> Vec<Moment> {
+    let mut moments: Vec<(u64, i64, u32)> = Vec::new();
     for input in odoo {
         let events = input.partial.events.odoo.iter();
-        moments.extend(
-            events
-                .filter(|event| matches!(event.fact, OdooFact::Raised(_) | OdooFact::BusMisrouted))
-                .map(|event| (0, event.us)),
-        );
+        moments.extend(events.filter_map(|event| Some((class(event.fact)?, event.us, event.pid))));
     }
-    // One record may say two things.
     moments.sort_unstable();
     moments.dedup();
-    moments
+    moments.into_iter().map(|(class, us, _)| (class, us)).collect()
 }
 
 fn internal_errors(nginx: &[&Input]) -> Vec<Moment> {
@@ -84,24 +88,17 @@ fn upstream_failures(error: &[&Input]) -> Vec<Moment> {
 }
 
 fn database_exceptions(odoo: &[&Input]) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = Vec::new();
-    for input in odoo {
-        moments.extend(input.partial.events.odoo.iter().filter_map(|event| {
-            let class = match event.fact {
-                OdooFact::Raised(Exception::SerializationFailure) => 1,
-                OdooFact::Raised(Exception::DeadlockDetected) => 2,
-                OdooFact::Raised(Exception::StatementTimeout) => 3,
-                OdooFact::Raised(Exception::QueryCanceled) => 4,
-                OdooFact::Raised(Exception::AdminShutdown) => 5,
-                OdooFact::Raised(Exception::TooManyClients) => 6,
-                _ => return None,
-            };
-            Some((class, event.us))
-        }));
-    }
-    moments.sort_unstable();
-    moments.dedup();
-    moments
+    once(odoo, |fact| {
+        Some(match fact {
+            OdooFact::Raised(Exception::SerializationFailure) => 1,
+            OdooFact::Raised(Exception::DeadlockDetected) => 2,
+            OdooFact::Raised(Exception::StatementTimeout) => 3,
+            OdooFact::Raised(Exception::QueryCanceled) => 4,
+            OdooFact::Raised(Exception::AdminShutdown) => 5,
+            OdooFact::Raised(Exception::TooManyClients) => 6,
+            _ => return None,
+        })
+    })
 }
 
 fn database_errors(postgres: &[&Input]) -> Vec<Moment> {

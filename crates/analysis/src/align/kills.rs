@@ -17,6 +17,7 @@ pub const BAD_GATEWAYS: Kind = Kind {
     reference: Source::Odoo,
     source: Source::NginxAccess,
     basis: "kills and the 502 answers they cause",
+    blur_us: REAPED_US,
     pairs: bad_gateways,
 };
 
@@ -25,6 +26,7 @@ pub const LOST_UPSTREAMS: Kind = Kind {
     reference: Source::Odoo,
     source: Source::NginxError,
     basis: "kills and the upstream connections they close",
+    blur_us: REAPED_US,
     pairs: |odoo, nginx| couple(killed(odoo).0, closed_upstreams(nginx)),
 };
 
@@ -33,6 +35,7 @@ pub const LOST_CONNECTIONS: Kind = Kind {
     reference: Source::Odoo,
     source: Source::PostgresLog,
     basis: "kills and the connections that PostgreSQL loses",
+    blur_us: REAPED_US,
     pairs: |odoo, postgres| couple(killed(odoo).0, lost_connections(postgres)),
 };
 
@@ -41,9 +44,12 @@ pub const OUT_OF_MEMORY: Kind = Kind {
     reference: Source::NginxAccess,
     source: Source::Host,
     basis: "kills by the kernel and the 502 answers they cause",
+    blur_us: REAPED_US,
     pairs: out_of_memory,
 };
 
+/// What a kill causes shows within this, µs (captures: −25 to +106 ms).
+const REAPED_US: i64 = SECOND_US / 10;
 /// The master looks every 4 s and a worker may have pinged 4 s before it took the request (methods.md, section 0).
 const BEAT_US: i64 = 4 * SECOND_US;
 

@@ -15,13 +15,16 @@ pub struct Kind {
     pub source: Source,
     /// What coincides, for the report.
     pub basis: &'static str,
+    /// How far apart the two records may be by nature, µs: no offset is known better.
+    pub blur_us: i64,
     /// All pairs that may be one event: inputs of the reference, inputs of the source.
     pub pairs: fn(&[&Input], &[&Input]) -> Vec<Pair>,
 }
 
 /// Every kind. A source takes the first that yields an offset.
-pub const ALL: [Kind; 10] = [
+pub const ALL: [Kind; 11] = [
     requests::SERVED,
+    requests::FURTHER_HOST,
     kills::BAD_GATEWAYS,
     failures::REQUESTS,
     failures::UPSTREAM,

@@ -35,8 +35,8 @@ struct Group {
     /// No zone in the stamps.
     zoneless: bool,
     inputs: Vec<usize>,
-    /// Not only copies of other inputs.
-    counts: bool,
+    /// Inputs that hold nothing of their own; their times are moved all the same.
+    copies: Vec<usize>,
 }
 
 /// Moves the inputs' times in place; says what was done, and what may be concluded from the order of events.
@@ -74,9 +74,11 @@ fn groups(inputs: &[Input], standings: &[Standing]) -> Vec<Group> {
         };
         let group = groups
             .entry((source, sampler, standing.stream, zoneless, format))
-            .or_insert_with(|| Group { source, zoneless, inputs: Vec::new(), counts: false });
-        group.inputs.push(index);
-        group.counts |= standing.duplicate_of.is_none();
+            .or_insert_with(|| Group { source, zoneless, inputs: Vec::new(), copies: Vec::new() });
+        match standing.duplicate_of {
+            None => group.inputs.push(index),
+            Some(_) => group.copies.push(index),
+        }
     }
     groups.into_values().collect()
 }
@@ -102,3 +104,6 @@ fn shift_input(input: &mut Input, shift: impl Fn(u64, i64) -> i64) {
 fn seconds(us: i64) -> f64 {
     us as f64 / SECOND_US as f64
 }
+
+#[cfg(test)]
+mod tests;

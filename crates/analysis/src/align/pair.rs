@@ -12,32 +12,46 @@ const MOST_PAIRS: usize = 500_000;
 /// A record that may have a counterpart: what both sides know of it, and when, µs.
 pub type Moment = (u64, i64);
 
+/// Records with one key, and the numbers of the first of each side.
+struct Group<'m> {
+    left: &'m [Moment],
+    left_from: usize,
+    right: &'m [Moment],
+    right_from: usize,
+}
+
+impl Group<'_> {
+    fn size(&self) -> usize {
+        self.left.len().saturating_mul(self.right.len())
+    }
+}
+
 /// Pairs the records of the reference (`left`) with those of a source (`right`). Keys with few records go first, since
 /// they tell the most; when the room for pairs runs out, the rest is sampled evenly over its time.
 #[must_use]
 pub fn couple(mut left: Vec<Moment>, mut right: Vec<Moment>) -> Vec<Pair> {
     left.sort_unstable();
     right.sort_unstable();
-    let mut groups: Vec<(usize, &[Moment], &[Moment], usize, usize)> = Vec::new();
-    let (mut left_at, mut right_at) = (0, 0);
+    let mut groups = Vec::new();
+    let (mut left_from, mut right_from) = (0, 0);
     for of_left in left.chunk_by(|a, b| a.0 == b.0) {
         let key = of_left.first().map_or(0, |moment| moment.0);
-        right_at += right.get(right_at..).unwrap_or_default().partition_point(|moment| moment.0 < key);
-        let rest = right.get(right_at..).unwrap_or_default();
+        right_from += right.get(right_from..).unwrap_or_default().partition_point(|moment| moment.0 < key);
+        let rest = right.get(right_from..).unwrap_or_default();
         let of_right = rest.get(..rest.partition_point(|moment| moment.0 == key)).unwrap_or_default();
         if !of_right.is_empty() {
-            let cost = of_left.len().saturating_mul(of_right.len());
-            groups.push((cost, of_left, of_right, left_at, right_at));
+            groups.push(Group { left: of_left, left_from, right: of_right, right_from });
         }
-        left_at += of_left.len();
+        left_from += of_left.len();
     }
-    groups.sort_by_key(|group| (group.0, group.3));
+    groups.sort_by_key(|group| (group.size(), group.left_from));
     let mut pairs = Vec::new();
-    for (cost, of_left, of_right, left_from, right_from) in groups {
+    for group in groups {
+        let Group { left: of_left, left_from, right: of_right, right_from } = group;
         let room = MOST_PAIRS.saturating_sub(pairs.len());
         let numbered: Vec<(usize, i64)> =
             of_left.iter().enumerate().map(|(number, moment)| (left_from + number, moment.1)).collect();
-        let anchors = if cost <= room { numbered } else { evenly(&numbered, room / of_right.len()) };
+        let anchors = if group.size() <= room { numbered } else { evenly(&numbered, room / of_right.len()) };
         for (left_number, left_us) in anchors {
             let from = of_right.partition_point(|moment| moment.1 < left_us.saturating_sub(REACH_US));
             let within = of_right.iter().enumerate().skip(from);

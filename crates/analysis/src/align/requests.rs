@@ -14,7 +14,17 @@ pub const SERVED: Kind = Kind {
     reference: Source::Odoo,
     source: Source::NginxAccess,
     basis: "ends of the same requests at nginx and at the workers",
+    blur_us: 0,
     pairs: served,
+};
+
+/// The same for a further Odoo host behind the nginx that is already on the first one's clock.
+pub const FURTHER_HOST: Kind = Kind {
+    reference: Source::NginxAccess,
+    source: Source::Odoo,
+    basis: "ends of the same requests at nginx and at the workers of this host",
+    blur_us: 0,
+    pairs: |nginx, odoo| served(odoo, nginx).into_iter().map(Pair::turned).collect(),
 };
 
 fn served(odoo: &[&Input], nginx: &[&Input]) -> Vec<Pair> {
@@ -48,6 +58,7 @@ pub const STATEMENTS: Kind = Kind {
     reference: Source::Odoo,
     source: Source::PostgresLog,
     basis: "requests whose SQL time is one logged statement",
+    blur_us: BESIDES_US / 2,
     pairs: single_statements,
 };
 
@@ -84,7 +95,7 @@ fn single_statements(odoo: &[&Input], postgres: &[&Input]) -> Vec<Pair> {
         let from = statements.partition_point(|statement| statement.0 < least);
         let alike = statements.iter().enumerate().skip(from);
         for (right, (duration_us, logged_us)) in
-            alike.take_while(|(_, statement)| statement.0 <= query_us + 2000).take(100)
+            alike.take_while(|(_, statement)| statement.0 <= query_us.saturating_add(2000)).take(100)
         {
             let besides_us = rest_us.max(0) + (query_us - duration_us).max(0);
             let at_us = end_us - besides_us / 2;

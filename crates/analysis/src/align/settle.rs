@@ -24,8 +24,9 @@ pub fn settle(
     window: Option<(i64, i64)>,
     notes: &mut Vec<String>,
 ) -> (Vec<Clock>, Ordering) {
+    let first_host = reference(inputs, groups);
     let mut settling = Settling {
-        reference: reference(inputs, groups),
+        reference: first_host,
         host_zone_s: named_zone(inputs, groups, Source::Host),
         access_zone_s: named_zone(inputs, groups, Source::NginxAccess),
         window,
@@ -35,8 +36,14 @@ pub fn settle(
         ordering: Ordering::default(),
         unproven: Vec::new(),
     };
-    for (number, group) in groups.iter().enumerate() {
-        settling.settle(inputs, groups, number, group, notes);
+    let further = |number: usize, group: &Group| group.source == Source::Odoo && first_host != Some(number);
+    // Further Odoo hosts are compared with the first through nginx.
+    for last in [false, true] {
+        for (number, group) in
+            groups.iter().enumerate().filter(|(number, group)| further(*number, group) == last)
+        {
+            settling.settle(inputs, groups, number, group, notes);
+        }
     }
     if !settling.unproven.is_empty() {
         notes.push(format!(
@@ -149,7 +156,8 @@ impl Settling {
                 .chain(&of_group)
                 .filter_map(|input| input.partial.resolution_us)
                 .max()
-                .unwrap_or(SECOND_US);
+                .unwrap_or(SECOND_US)
+                .max(kind.blur_us);
             let estimate = estimate(&(kind.pairs)(&reference, &of_group), resolution_us)?;
             let (anchor, further_us) = self.ordering.anchor(kind.reference).unwrap_or((kind.reference, 0));
             let uncertainty_us = estimate.uncertainty_us.saturating_add(further_us);
@@ -179,6 +187,7 @@ impl Settling {
     ) -> bool {
         let corrected = |found: &Found| significant(&found.estimate, 0);
         let skew = self.nginx.filter(corrected).map(|found| found.estimate);
+        let everything = || group.inputs.iter().chain(&group.copies);
         let found: Vec<Option<zone::Found>> = {
             let access: Vec<&Input> = groups
                 .iter()
@@ -186,13 +195,13 @@ impl Settling {
                 .flat_map(|group| members(inputs, group))
                 .collect();
             let ahead_us = skew.map_or(0, |estimate| estimate.offset_us);
-            members(inputs, group).into_iter().map(|input| zone::find(input, &access, ahead_us)).collect()
+            everything().map(|index| zone::find(inputs.get(*index)?, &access, ahead_us)).collect()
         };
         // A rotated part without failures is in the zone of the others.
         let Some(some) = found.iter().flatten().max_by_key(|found| found.pairs).copied() else {
             return false;
         };
-        for (index, of_input) in group.inputs.iter().zip(&found) {
+        for (index, of_input) in everything().zip(&found) {
             let Some(input) = inputs.get_mut(*index) else { continue };
             let zone = of_input.unwrap_or(zone::Found { change: None, ..some });
             if zone.change.is_some() {
@@ -207,6 +216,9 @@ impl Settling {
                 let rest = skew.map_or(0, |skew| whole_seconds(skew.at(us.saturating_sub(zone_us))));
                 -(zone_us + rest)
             });
+        }
+        if group.inputs.is_empty() {
+            return true;
         }
         let pairs = found.iter().flatten().map(|found| found.pairs).sum();
         let basis = "the same failed requests in both logs of nginx";
@@ -237,7 +249,7 @@ impl Settling {
                 (Source::NginxError, Some(found)) => whole_seconds(found.estimate.offset_us),
                 _ => 0,
             };
-            for index in &group.inputs {
+            for index in group.inputs.iter().chain(&group.copies) {
                 let Some(input) = inputs.get_mut(*index) else { continue };
                 if zone_s.is_none() {
                     notes.push(format!(
@@ -279,11 +291,9 @@ impl Settling {
         notes: &mut Vec<String>,
     ) {
         let faulty = significant(&estimate, zone_us);
-        let resolution_us =
-            members(inputs, group).iter().filter_map(|input| input.partial.resolution_us).max();
-        let coarse = resolution_us.is_some_and(|resolution_us| resolution_us >= SECOND_US);
-        for index in &group.inputs {
+        for index in group.inputs.iter().chain(&group.copies) {
             let Some(input) = inputs.get_mut(*index) else { continue };
+            let coarse = input.partial.resolution_us.is_some_and(|resolution_us| resolution_us >= SECOND_US);
             shift_input(input, |_, us| {
                 let rest = if faulty { estimate.at(us) - zone_us } else { 0 };
                 // Stamps of whole seconds stay whole.
@@ -293,7 +303,10 @@ impl Settling {
         if !faulty {
             return;
         }
-        let source = source_name(group.source);
+        let source = match (group.source, members(inputs, group).first()) {
+            (Source::Odoo, Some(input)) => input.label.as_str(),
+            (source, _) => source_name(source),
+        };
         let offset_us = estimate.offset_us - zone_us;
         let hours = quarter(offset_us);
         let drift = estimate.drift.map_or_else(String::new, |drift| {
@@ -323,7 +336,7 @@ impl Settling {
         basis: String,
     ) {
         let source = group.source;
-        if !group.counts {
+        if group.inputs.is_empty() {
             return;
         }
         match found {
@@ -380,8 +393,8 @@ impl Settling {
 
 /// Which of several groups of one source.
 fn labelled(inputs: &[Input], group: &Group, basis: String) -> String {
-    let several =
-        inputs.iter().filter(|input| input.source == Some(group.source)).count() > group.inputs.len();
+    let stamped = |input: &&Input| input.source == Some(group.source) && input.partial.zone.is_some();
+    let several = inputs.iter().filter(stamped).count() > group.inputs.len() + group.copies.len();
     match members(inputs, group).first() {
         Some(input) if several => format!("{}: {basis}", input.label),
         _ => basis,

@@ -14,6 +14,7 @@ pub const SNAPSHOTS: Kind = Kind {
     reference: Source::PostgresLog,
     source: Source::PgStatActivity,
     basis: "starts of the same statements in snapshots and in PostgreSQL's log",
+    blur_us: SECOND_US / 10,
     pairs: |postgres, snapshots| couple(once(logged(postgres)), once(sampled(snapshots))),
 };
 
@@ -52,7 +53,8 @@ fn once(mut starts: Vec<Moment>) -> Vec<Moment> {
     starts.sort_unstable();
     let mut last: Option<Moment> = None;
     starts.retain(|start| {
-        let again = last.is_some_and(|before| before.0 == start.0 && start.1 - before.1 < SECOND_US / 2);
+        let again = last
+            .is_some_and(|before| before.0 == start.0 && start.1.saturating_sub(before.1) < SECOND_US / 2);
         last = Some(*start);
         !again
     });

@@ -70,7 +70,7 @@ pub fn find(error: &Input, access: &[&Input], ahead_us: i64) -> Option<Found> {
         let before = meetings.iter().map(|(line, _)| *line).filter(|other| *other < *line).max().unwrap_or(0);
         let jump =
             stretches.iter().map(|stretch| stretch.line).filter(|jump| (before + 1..=*line).contains(jump));
-        *line = jump.last().unwrap_or(*line);
+        *line = jump.max().unwrap_or(*line);
     }
     Some(found)
 }
