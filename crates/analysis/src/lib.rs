@@ -34,6 +34,7 @@ pub mod stretch;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;
+pub mod waits;
 
 mod assemble;
 
