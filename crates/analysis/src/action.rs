@@ -124,3 +124,9 @@ fn effect(picture: &Picture<'_>, us: i64) -> String {
         "{judgement}: 5xx {before} in the 2 min before, {after} after; kills {killed_before} before, {killed_after} after"
     )
 }
+
+/// Resets kills and queues without curing anything.
+#[must_use]
+pub fn resets(kind: &str) -> bool {
+    matches!(kind, "odoo_restart" | "odoo_start" | "postgres_restart")
+}

@@ -29,6 +29,8 @@ pub struct Options {
     pub since_us: Option<i64>,
     /// Leave out events after this instant, µs UTC.
     pub until_us: Option<i64>,
+    /// How long recovery must hold, µs; 15 minutes unless told otherwise.
+    pub hold_us: Option<i64>,
 }
 
 /// A gap in a source longer than this ends a stretch of coverage, µs.
@@ -94,7 +96,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &places, options))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -339,6 +341,7 @@ fn explain(
     all: &[Found],
     picture: &Picture<'_>,
     places: &Places<'_>,
+    options: &Options,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
     let severity = severity(found, &impact);
@@ -366,8 +369,11 @@ fn explain(
         incident.links = link::find(found, picture, places);
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
-        incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);
-        incident.recovery = recovery::judge(found, picture, later.map(|next| next.start_us));
+        let hold_us = options.hold_us.unwrap_or(recovery::HOLD_US);
+        incident.actions =
+            action::find(picture, places, found.start_us, found.end_us.saturating_add(hold_us));
+        incident.recovery =
+            recovery::judge(found, picture, later.map(|next| next.start_us), &incident.actions, hold_us);
     }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident

@@ -1,0 +1,279 @@
+//! Whether recovery held (methods 6): every criterion is true, false or unknown over time; the earliest moment from
+//! which all of them stay true for the whole hold is the recovery. Any false restarts the clock; unknown neither passes
+//! nor restarts it, but too much of it leaves the verdict unknown. Missing data never reads as good.
+
+pub mod active_statements;
+pub mod bus_lane;
+pub mod criterion;
+pub mod critical_flows;
+pub mod gateway_errors;
+pub mod idle_in_transaction;
+pub mod latency;
+pub mod lock_waits;
+pub mod queue;
+pub mod series;
+pub mod worker_kills;
+
+use crate::action;
+use crate::detect::{Found, Picture};
+use crate::report::{Action, Recovery, Time};
+use criterion::{After, Bound, Criterion};
+use series::{Series, Span, union};
+
+/// How long it must hold unless told otherwise, µs.
+pub const HOLD_US: i64 = 900_000_000;
+
+/// The criteria, in the order of the runbook.
+pub const ALL: &[&dyn Criterion] = &[
+    &worker_kills::WorkerKills,
+    &gateway_errors::GatewayErrors,
+    &bus_lane::BusLane,
+    &active_statements::ActiveStatements,
+    &idle_in_transaction::IdleInTransaction,
+    &lock_waits::LockWaits,
+    &latency::Latency,
+    &queue::Queue,
+    &critical_flows::LOGIN,
+    &critical_flows::SALE_CONFIRM,
+    &critical_flows::INVOICE_POST,
+];
+
+/// Failures this close to the end of the logs went on when the capture was taken, µs.
+const STILL_FAILING_US: i64 = 30_000_000;
+/// Share of the hold that must be known.
+const KNOWN_SHARE: f64 = 0.9;
+/// What comes back after this long is a relapse, what comes sooner is the same failure going on, µs.
+const QUIET_US: i64 = 120_000_000;
+/// What users feel for this long again is a relapse, not a blip, µs.
+const LASTING_US: i64 = 60_000_000;
+
+/// Earliest start from which nothing is bad for `hold_us`, else the last start; and whether it held to `end_us`.
+/// `bad` is sorted and disjoint.
+fn clock(from: i64, bad: &[Span], hold_us: i64, end_us: i64) -> (i64, bool) {
+    let mut start = from;
+    for span in bad {
+        if span.0 >= start.saturating_add(hold_us) {
+            break;
+        }
+        start = start.max(span.1);
+    }
+    (start, end_us >= start.saturating_add(hold_us))
+}
+
+/// Something users feel came back after a quiet time and stayed: when.
+fn came_back(from: i64, felt: &[Span], until: i64) -> Option<i64> {
+    let (mut since, mut last) = (from, from);
+    for span in felt.iter().filter(|span| span.0 < until) {
+        if span.0.saturating_sub(last) >= QUIET_US {
+            since = span.0;
+        }
+        last = last.max(span.1);
+        if since > from && last.saturating_sub(since) >= LASTING_US {
+            return Some(since);
+        }
+    }
+    None
+}
+
+/// Judges one incident. `next_start` is when the following incident of the same kind began.
+#[must_use]
+pub fn judge(
+    incident: &Found,
+    picture: &Picture<'_>,
+    next_start: Option<i64>,
+    actions: &[Action],
+    hold_us: i64,
+) -> Recovery {
+    let after = After::new(incident, picture, hold_us.max(series::BUCKET_US));
+    let tracks: Vec<(&dyn Criterion, Series)> =
+        ALL.iter().map(|criterion| (*criterion, criterion.series(&after))).collect();
+    let from = incident.end_us.saturating_add(1);
+    let gathered = |wanted: &dyn Fn(&dyn Criterion) -> bool| {
+        let tracks = tracks.iter().filter(|(criterion, _)| wanted(*criterion));
+        union(tracks.flat_map(|(_, series)| series.bad.iter().copied()).collect())
+    };
+    let mut bad = gathered(&|_| true);
+    bad.extend(next_start.filter(|start| *start >= from).map(|start| (start, start + 1)));
+    let bad = union(bad);
+    let (start, held) = clock(from, &bad, after.hold_us, after.capture_end_us.saturating_add(1));
+    let window = (start, start.saturating_add(after.hold_us));
+
+    let mut criteria = Vec::new();
+    let mut all_known = true;
+    for (criterion, series) in &tracks {
+        let one = status(*criterion, series, &after, window);
+        // A source that was never captured is not asked for; one that stops or has holes is.
+        let needed = criterion.decisive(incident.kind) || (!series.absent && one.lost);
+        all_known &= one.status != "unknown" || !needed;
+        criteria.push(one.into_report(*criterion, start));
+    }
+    let decisive = gathered(&|criterion| criterion.decisive(incident.kind));
+    let failing_at_end = |spans: &[Span]| {
+        spans.last().is_some_and(|span| after.capture_end_us.saturating_sub(span.1) < STILL_FAILING_US)
+    };
+    let felt = gathered(&|criterion| criterion.felt());
+    let returned = next_start
+        .filter(|next| *next < window.1)
+        .or_else(|| came_back(from, &felt, after.capture_end_us))
+        .or_else(|| incident.episodes.get(1).map(|episode| episode.0));
+    let over = after.capture_end_us.saturating_sub(incident.end_us) >= STILL_FAILING_US;
+    let verdict = if held && all_known {
+        "recovered"
+    } else if returned.is_some() {
+        "relapsed"
+    } else if !over || failing_at_end(&decisive) || failing_at_end(&felt) {
+        "not_recovered"
+    } else {
+        "unknown"
+    };
+    let observed_us = after.capture_end_us.min(window.1).saturating_sub(start).max(0);
+    let recovered = verdict == "recovered";
+    Recovery {
+        verdict,
+        recovered_at: recovered.then_some(Time(start.saturating_sub(1))),
+        held_s: (over && observed_us > 0).then_some(observed_us as f64 / 1e6),
+        required_s: after.hold_us as f64 / 1e6,
+        improving_since: (over && !recovered && !failing_at_end(&bad))
+            .then_some(Time(start.saturating_sub(1))),
+        note: note(&after, verdict, window, held, returned, actions),
+        criteria,
+    }
+}
+
+/// Words for what the verdict alone does not say.
+fn note(
+    after: &After<'_>,
+    verdict: &str,
+    window: Span,
+    held: bool,
+    returned: Option<i64>,
+    actions: &[Action],
+) -> String {
+    let clock = |us: i64| Time(us).format("%H:%M:%S");
+    let restart = actions.iter().rev().find(|action| {
+        action::resets(action.kind) && action.time.0 >= after.incident.start_us && action.time.0 < window.1
+    });
+    match (verdict, restart) {
+        ("recovered", Some(restart)) => format!(
+            "recovered after {} at {}; trigger not shown to be removed",
+            restart.kind.replace('_', " "),
+            clock(restart.time.0)
+        ),
+        ("recovered", None) => String::new(),
+        ("relapsed", _) => match returned {
+            Some(returned) => format!("it came back at {}", clock(returned)),
+            None => String::new(),
+        },
+        ("unknown", _) if held => "the hold is covered too little, see the unknown criteria".to_owned(),
+        ("unknown", _) => format!(
+            "improving since {}, {} not reached ({} observed)",
+            clock(window.0),
+            length(after.hold_us),
+            length(after.capture_end_us.saturating_sub(window.0).max(0))
+        ),
+        _ => String::new(),
+    }
+}
+
+/// `15 min`, `6 min 40 s`.
+fn length(us: i64) -> String {
+    let seconds = us / 1_000_000;
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
+/// A criterion judged over the window.
+struct Judged {
+    status: &'static str,
+    /// Part of the window was not observed.
+    lost: bool,
+    bound: Bound,
+    why: Option<String>,
+}
+
+fn status(criterion: &dyn Criterion, series: &Series, after: &After<'_>, window: Span) -> Judged {
+    let seen = (window.0, window.1.min(after.capture_end_us.saturating_add(1)));
+    let (share, hole_us) = series.known(window);
+    let lost = share < KNOWN_SHARE || hole_us > series.longest_hole_us;
+    let bound = criterion.bound(after, seen);
+    let early_us = window.1.saturating_sub(after.capture_end_us.saturating_add(1));
+    let (status, why) = if series.fails(seen) {
+        ("fail", None)
+    } else if series.absent && !series.unknown.is_empty() && share <= 0.0 {
+        ("unknown", Some("never captured".to_owned()))
+    } else if early_us > 0 {
+        ("unknown", Some(format!("the capture ends {} too early", length(early_us.saturating_add(999_999)))))
+    } else if lost {
+        (
+            "unknown",
+            Some(format!("{:.0} % of the time covered, longest hole {}", 100.0 * share, length(hole_us))),
+        )
+    } else if !bound.enough {
+        ("unknown", None)
+    } else {
+        ("pass", None)
+    };
+    Judged { status, lost: lost || early_us > 0, bound, why }
+}
+
+impl Judged {
+    fn into_report(self, criterion: &dyn Criterion, start: i64) -> crate::report::Criterion {
+        let detail = match self.why {
+            Some(why) if self.bound.detail.is_empty() => format!("not known: {why}"),
+            Some(why) => format!("{}; not known: {why}", self.bound.detail),
+            None => self.bound.detail,
+        };
+        crate::report::Criterion {
+            id: criterion.id(),
+            status: self.status,
+            since: (self.status == "pass").then_some(Time(start)),
+            value: self.bound.value,
+            limit: self.bound.limit,
+            detail,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn any_false_restarts_the_clock() {
+        assert_eq!(clock(0, &[], 900, 900), (0, true));
+        assert_eq!(clock(0, &[], 900, 899), (0, false));
+        assert_eq!(clock(0, &[(300, 301)], 900, 1201), (301, true));
+        assert_eq!(clock(0, &[(300, 301), (950, 960)], 900, 1500), (960, false));
+        // What happens after the hold is another incident.
+        assert_eq!(clock(0, &[(950, 960)], 900, 1500), (0, true));
+    }
+
+    #[test]
+    fn a_blip_is_no_relapse() {
+        let second = 1_000_000;
+        let spans = |list: &[(i64, i64)]| -> Vec<Span> {
+            list.iter().map(|(from, to)| (from * second, to * second)).collect()
+        };
+        assert_eq!(came_back(0, &spans(&[(300, 310)]), 900 * second), None);
+        assert_eq!(came_back(0, &spans(&[(10, 100)]), 900 * second), None);
+        assert_eq!(came_back(0, &spans(&[(300, 310), (350, 400)]), 900 * second), Some(300 * second));
+    }
+
+    proptest! {
+        /// Where the clock says it held, nothing is bad inside the hold.
+        #[test]
+        fn nothing_bad_inside_the_hold(spans in prop::collection::vec((0i64..5000, 1i64..50), 0..20), end in 0i64..6000) {
+            let bad = union(spans.into_iter().map(|(from, length)| (from, from + length)).collect());
+            let (start, held) = clock(100, &bad, 900, end);
+            prop_assert!(start >= 100);
+            if held {
+                prop_assert!(end >= start + 900);
+                prop_assert!(bad.iter().all(|span| span.1 <= start || span.0 >= start + 900));
+            }
+        }
+    }
+}
