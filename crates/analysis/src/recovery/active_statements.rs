@@ -36,7 +36,7 @@ impl Criterion for ActiveStatements {
     }
 
     fn series(&self, after: &After<'_>) -> Series {
-        let end_us = after.incident.end_us;
+        let end_us = after.from_us;
         // As many as ran before the incident did no harm.
         let usual = after.snapshots(after.baseline).iter().filter_map(long).max().unwrap_or(0);
         let mut known = Vec::new();

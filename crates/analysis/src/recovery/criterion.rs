@@ -53,6 +53,8 @@ pub struct After<'e> {
     pub incident: &'e Found,
     /// Everything.
     pub picture: &'e Picture<'e>,
+    /// Where looking begins: behind the incident's end, or at its start when it never ended, µs.
+    pub from_us: i64,
     /// Time before the incident, at most an hour, µs.
     pub baseline: Span,
     /// Last instant of any source, µs.
@@ -85,6 +87,7 @@ impl<'e> After<'e> {
         After {
             incident,
             picture,
+            from_us: incident.end_us.saturating_add(1),
             baseline: (
                 picture.window.0.max(incident.start_us.saturating_sub(BASELINE_US)),
                 incident.start_us,
@@ -126,10 +129,10 @@ impl<'e> After<'e> {
         snapshots.get(from..to).unwrap_or_default()
     }
 
-    /// From the incident's end to the end of the capture.
+    /// From where looking begins to the end of the capture.
     #[must_use]
     pub fn rest(&self) -> Span {
-        (self.incident.end_us.saturating_add(1), self.capture_end_us.saturating_add(1))
+        (self.from_us, self.capture_end_us.saturating_add(1))
     }
 
     /// A series of samples taken with the snapshots, or an absent one when there was no sampling.

@@ -6,7 +6,7 @@ use crate::events::Access;
 use crate::statistics::quantile;
 
 use super::criterion::{After, Bound, Criterion, LONGEST_SILENCE_US};
-use super::series::{Series, Span, over, silences};
+use super::series::{Series, Span, silences};
 
 /// The 90th percentile of each request's time against the median of its own endpoint before the incident, so that a
 /// change of the mix of endpoints is no change of latency: bad over twice the baseline's, good again at 1.25 times.
@@ -66,12 +66,16 @@ fn thousandths(access: &Access, medians: &FxHashMap<(u32, u32), i64>) -> Option<
 struct Block {
     span: Span,
     value: f64,
+    /// Behind its last request that was slower than the limit allows the 90th percentile.
+    last_slow_us: i64,
 }
 
 fn blocks(after: &After<'_>, span: Span, baseline: Option<&Baseline>) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut from = span.0;
     let (mut ratios, mut times): (Vec<i64>, Vec<i64>) = (Vec::new(), Vec::new());
+    let slow = baseline.map_or(ABSOLUTE_S, |baseline| FIRE * baseline.ratio.max(1.0)) * 1000.0;
+    let mut last_slow_us = from;
     for access in after.http(span) {
         let Some(time) = time_us(access) else { continue };
         match baseline {
@@ -80,6 +84,9 @@ fn blocks(after: &After<'_>, span: Span, baseline: Option<&Baseline>) -> Vec<Blo
                 None => continue,
             },
             None => ratios.push(time / 1000),
+        }
+        if ratios.last().is_some_and(|ratio| *ratio as f64 > slow) {
+            last_slow_us = access.end_us.saturating_add(1);
         }
         times.push(time);
         let length = access.end_us - from;
@@ -96,9 +103,10 @@ fn blocks(after: &After<'_>, span: Span, baseline: Option<&Baseline>) -> Vec<Blo
                 Some(baseline) => ratio / baseline.ratio.max(1.0),
                 None => ratio / ABSOLUTE_S,
             };
-            blocks.push(Block { span: (from, access.end_us), value });
+            blocks.push(Block { span: (from, access.end_us), value, last_slow_us });
         }
         from = access.end_us;
+        last_slow_us = from;
         ratios.clear();
         times.clear();
     }
@@ -114,13 +122,17 @@ impl Criterion for Latency {
         let baseline = baseline(after);
         let blocks = blocks(after, after.rest(), baseline.as_ref());
         let (fire, low) = if baseline.is_some() { (FIRE, LOW) } else { (1.0, 1.0) };
-        let Some(last) = blocks.last() else { return Series::absent() };
-        let end_of_last = last.span.1;
-        let bad = over(
-            blocks.iter().map(|block| (block.span.0, block.value)).chain([(end_of_last, 0.0)]),
-            fire,
-            low,
-        );
+        if blocks.is_empty() {
+            return Series::absent();
+        }
+        let mut bad: Vec<Span> = Vec::new();
+        let mut slow = false;
+        for block in &blocks {
+            slow = block.value > fire || (slow && block.value > low);
+            if slow {
+                bad.push((block.span.0, block.last_slow_us));
+            }
+        }
         let known: Vec<i64> = blocks.iter().flat_map(|block| [block.span.0, block.span.1]).collect();
         Series::new(bad, silences(&known, BLOCK_US.1), BLOCK_US.1.max(LONGEST_SILENCE_US))
     }

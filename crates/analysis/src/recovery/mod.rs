@@ -75,6 +75,39 @@ fn came_back(from: i64, felt: &[Span], until: i64) -> Option<i64> {
     None
 }
 
+type Track = (&'static dyn Criterion, Series);
+
+fn tracks(after: &After<'_>) -> Vec<Track> {
+    ALL.iter().map(|criterion| (*criterion, criterion.series(after))).collect()
+}
+
+/// The criteria over one hold.
+struct Window {
+    criteria: Vec<crate::report::Criterion>,
+    /// Every criterion that is asked for is known to be true.
+    all_known: bool,
+    /// Where the last hole that is too long ends.
+    hole_end: Option<i64>,
+}
+
+fn judge_window(tracks: &[Track], after: &After<'_>, start: i64) -> Window {
+    let span = (start, start.saturating_add(after.hold_us));
+    let mut window = Window { criteria: Vec::new(), all_known: true, hole_end: None };
+    for (criterion, series) in tracks {
+        let one = status(*criterion, series, after, span);
+        // A source that was never captured is not asked for; one that stops or has holes is.
+        let needed = criterion.decisive(after.incident.kind) || (!series.absent && one.lost);
+        if needed && one.status == "unknown" {
+            window.all_known = false;
+            let inside = series.unknown.iter().filter(|hole| hole.0 < span.1 && hole.1 > start);
+            window.hole_end =
+                window.hole_end.max(inside.map(|hole| hole.1).filter(|end| *end < span.1).max());
+        }
+        window.criteria.push(one.into_report(*criterion, start));
+    }
+    window
+}
+
 /// Judges one incident. `next_start` is when the following incident of the same kind began.
 #[must_use]
 pub fn judge(
@@ -84,9 +117,8 @@ pub fn judge(
     actions: &[Action],
     hold_us: i64,
 ) -> Recovery {
-    let after = After::new(incident, picture, hold_us.max(series::BUCKET_US));
-    let tracks: Vec<(&dyn Criterion, Series)> =
-        ALL.iter().map(|criterion| (*criterion, criterion.series(&after))).collect();
+    let mut after = After::new(incident, picture, hold_us.max(series::BUCKET_US));
+    let tracks = tracks(&after);
     let from = incident.end_us.saturating_add(1);
     let gathered = |wanted: &dyn Fn(&dyn Criterion) -> bool| {
         let tracks = tracks.iter().filter(|(criterion, _)| wanted(*criterion));
@@ -95,22 +127,27 @@ pub fn judge(
     let mut bad = gathered(&|_| true);
     bad.extend(next_start.filter(|start| *start >= from).map(|start| (start, start + 1)));
     let bad = union(bad);
-    let (start, held) = clock(from, &bad, after.hold_us, after.capture_end_us.saturating_add(1));
-    let window = (start, start.saturating_add(after.hold_us));
-
-    let mut criteria = Vec::new();
-    let mut all_known = true;
-    for (criterion, series) in &tracks {
-        let one = status(*criterion, series, &after, window);
-        // A source that was never captured is not asked for; one that stops or has holes is.
-        let needed = criterion.decisive(incident.kind) || (!series.absent && one.lost);
-        all_known &= one.status != "unknown" || !needed;
-        criteria.push(one.into_report(*criterion, start));
+    let end_us = after.capture_end_us.saturating_add(1);
+    let (mut start, mut held) = clock(from, &bad, after.hold_us, end_us);
+    let mut judged = judge_window(&tracks, &after, start);
+    // A hole does not restart the clock. Only where twice the hold is known behind it, the hole says nothing any more.
+    while let (true, Some(hole_end)) = (held, judged.hole_end) {
+        let (later, later_held) = clock(hole_end, &bad, after.hold_us.saturating_mul(2), end_us);
+        if !later_held || later <= start {
+            break;
+        }
+        (start, held) = (later, later_held);
+        judged = judge_window(&tracks, &after, start);
     }
-    let decisive = gathered(&|criterion| criterion.decisive(incident.kind));
+    let Window { mut criteria, all_known, .. } = judged;
+    let window = (start, start.saturating_add(after.hold_us));
     let failing_at_end = |spans: &[Span]| {
         spans.last().is_some_and(|span| after.capture_end_us.saturating_sub(span.1) < STILL_FAILING_US)
     };
+    let decisive = gathered(&|criterion| criterion.decisive(incident.kind));
+    // What users do not see as failures may take a while to drain.
+    let draining = after.capture_end_us.saturating_sub(from) < QUIET_US;
+    let failing = failing_at_end(if draining { &decisive } else { &bad });
     let felt = gathered(&|criterion| criterion.felt());
     let returned = next_start
         .filter(|next| *next < window.1)
@@ -121,21 +158,35 @@ pub fn judge(
         "recovered"
     } else if returned.is_some() {
         "relapsed"
-    } else if !over || failing_at_end(&decisive) || failing_at_end(&felt) {
+    } else if !over || failing {
         "not_recovered"
     } else {
         "unknown"
     };
     let observed_us = after.capture_end_us.min(window.1).saturating_sub(start).max(0);
     let recovered = verdict == "recovered";
+    let improving = over && !failing;
+    let note = note(&after, verdict, window, held, returned, actions);
+    if !recovered && !improving {
+        // Nothing has begun to hold: say what fails, over the last stretch of the capture.
+        after.from_us = incident.start_us;
+        let window = (
+            incident.start_us.max(after.capture_end_us.saturating_sub(after.hold_us)),
+            after.capture_end_us.saturating_add(1),
+        );
+        let tracks = self::tracks(&after);
+        let judged = tracks.iter().map(|(criterion, series)| {
+            status(*criterion, series, &after, window).into_report(*criterion, window.0)
+        });
+        criteria = judged.collect();
+    }
     Recovery {
         verdict,
         recovered_at: recovered.then_some(Time(start.saturating_sub(1))),
         held_s: (over && observed_us > 0).then_some(observed_us as f64 / 1e6),
         required_s: after.hold_us as f64 / 1e6,
-        improving_since: (over && !recovered && !failing_at_end(&bad))
-            .then_some(Time(start.saturating_sub(1))),
-        note: note(&after, verdict, window, held, returned, actions),
+        improving_since: (improving && !recovered).then_some(Time(start.saturating_sub(1))),
+        note,
         criteria,
     }
 }
@@ -205,7 +256,7 @@ fn status(criterion: &dyn Criterion, series: &Series, after: &After<'_>, window:
     } else if series.absent && !series.unknown.is_empty() && share <= 0.0 {
         ("unknown", Some("never captured".to_owned()))
     } else if early_us > 0 {
-        ("unknown", Some(format!("the capture ends {} too early", length(early_us.saturating_add(999_999)))))
+        ("unknown", None)
     } else if lost {
         (
             "unknown",
