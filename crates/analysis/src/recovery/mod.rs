@@ -202,7 +202,8 @@ fn note(
 ) -> String {
     let clock = |us: i64| Time(us).format("%H:%M:%S");
     let restart = actions.iter().rev().find(|action| {
-        action::resets(action.kind) && action.time.0 >= after.incident.start_us && action.time.0 < window.1
+        let since = after.incident.end_us.saturating_sub(QUIET_US);
+        action::resets(action.kind) && (since..window.1).contains(&action.time.0)
     });
     match (verdict, restart) {
         ("recovered", Some(restart)) => format!(
