@@ -489,10 +489,10 @@ fn headline(report: &Report) -> String {
         };
     };
     let held = match incident.recovery.verdict {
-        "recovered" => "Recovery held for 15 minutes.",
-        "relapsed" => "It came back.",
-        "not_recovered" => "It had not recovered.",
-        _ => "Whether recovery held cannot be told.",
+        "recovered" => format!("Recovery held for {:.0} minutes.", incident.recovery.required_s / 60.0),
+        "relapsed" => "It came back.".to_owned(),
+        "not_recovered" => "It had not recovered.".to_owned(),
+        _ => "Whether recovery held cannot be told.".to_owned(),
     };
     let others = mattering().count() - 1;
     let more = if others == 0 { String::new() } else { format!(" {others} more below.") };

@@ -12,6 +12,9 @@ use crate::detect::Picture;
 use crate::place::Places;
 use crate::report::{Action, Reference, Time};
 
+#[cfg(test)]
+mod tests;
+
 /// Actions of one kind that follow each other within this are one round, µs.
 const ROUND_US: i64 = 5_000_000;
 

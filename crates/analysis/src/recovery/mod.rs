@@ -292,6 +292,7 @@ impl Judged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::{Access, Events, Lane};
     use proptest::prelude::*;
 
     #[test]
@@ -315,7 +316,85 @@ mod tests {
         assert_eq!(came_back(0, &spans(&[(300, 310), (350, 400)]), 900 * second), Some(300 * second));
     }
 
+    const SECOND: i64 = 1_000_000;
+
+    fn access(second: i64, status: u16) -> Access {
+        Access {
+            end_us: second * SECOND,
+            request_time_us: Some(100_000),
+            upstream_us: None,
+            connect_us: None,
+            never_connected: false,
+            status,
+            upstream_status: status,
+            upstream_port: 0,
+            lane: Lane::Http,
+            path: 0,
+            method: 0,
+            fingerprint: 0,
+            input: 0,
+            line: 0,
+        }
+    }
+
+    /// A storm from second 1000 to 1100 in a capture of `length` seconds; `keep` says which seconds the log has.
+    fn judged(length: i64, status: impl Fn(i64) -> u16, keep: impl Fn(i64) -> bool) -> Recovery {
+        let events = Events {
+            access: (0..=length).filter(|at| keep(*at)).map(|at| access(at, status(at))).collect(),
+            ..Events::default()
+        };
+        let facts = crate::facts::Facts::of(&events);
+        let picture = Picture { events: &events, deaths: &[], facts: &facts, window: (0, length * SECOND) };
+        let storm = (1000 * SECOND, 1100 * SECOND);
+        let found = Found {
+            kind: crate::report::Kind::HttpErrorBurst,
+            start_us: storm.0,
+            end_us: storm.1,
+            reasons: Vec::new(),
+            episodes: vec![storm],
+            failures: 100,
+            isolated: false,
+        };
+        judge(&found, &picture, None, &[], HOLD_US)
+    }
+
+    fn storm(at: i64) -> u16 {
+        if (1000..=1100).contains(&at) { 504 } else { 200 }
+    }
+
+    #[test]
+    fn it_has_to_hold_to_the_end() {
+        let recovery = judged(2001, storm, |_| true);
+        assert_eq!((recovery.verdict, recovery.recovered_at), ("recovered", Some(Time(1100 * SECOND))));
+        let early = judged(1500, storm, |_| true);
+        assert_eq!(early.verdict, "unknown");
+        assert_eq!(early.note, "improving since 00:18:20, 15 min not reached (6 min 39 s observed)");
+        assert_eq!(judged(1110, storm, |_| true).verdict, "not_recovered");
+    }
+
+    #[test]
+    fn one_error_is_tolerated_a_pair_restarts_the_clock() {
+        let with = |bad: &'static [i64]| move |at: i64| if bad.contains(&at) { 502 } else { storm(at) };
+        assert_eq!(judged(2100, with(&[1500]), |_| true).recovered_at, Some(Time(1100 * SECOND)));
+        assert_eq!(judged(2100, with(&[1500, 1520]), |_| true).verdict, "unknown");
+        assert_eq!(judged(2500, with(&[1500, 1520]), |_| true).recovered_at, Some(Time(1520 * SECOND)));
+    }
+
+    #[test]
+    fn too_few_requests_prove_nothing() {
+        let recovery = judged(2100, storm, |at| at <= 1100 || at % 20 == 0);
+        assert_eq!(recovery.verdict, "unknown");
+        assert!(recovery.criteria[1].detail.starts_with("no errors, but only 45 requests"), "{recovery:?}");
+    }
+
     proptest! {
+        /// Missing data never reads as good: no hole over a minute and no early end passes.
+        #[test]
+        fn a_hole_is_never_recovery(from in 1101i64..1930, length in 62i64..900, end in 1200i64..2600) {
+            let recovery = judged(end, storm, |at| !(from..from + length).contains(&at));
+            prop_assert!(recovery.verdict != "recovered" || end < from, "{recovery:?}");
+        }
+
         /// Where the clock says it held, nothing is bad inside the hold.
         #[test]
         fn nothing_bad_inside_the_hold(spans in prop::collection::vec((0i64..5000, 1i64..50), 0..20), end in 0i64..6000) {
