@@ -9,7 +9,16 @@ use crate::report::Action;
 const SECOND: i64 = 1_000_000;
 
 fn postgres(second: i64, pid: u32, fact: PostgresFact) -> PostgresEvent {
-    PostgresEvent { us: second * SECOND, pid, application: 0, fact, fingerprint: 0, input: 0, line: 7 }
+    PostgresEvent {
+        us: second * SECOND,
+        pid,
+        application: 0,
+        query: 0,
+        fact,
+        fingerprint: 0,
+        input: 0,
+        line: 7,
+    }
 }
 
 fn odoo(second: i64, pid: u32, fact: OdooFact) -> OdooEvent {
@@ -18,7 +27,14 @@ fn odoo(second: i64, pid: u32, fact: OdooFact) -> OdooEvent {
 
 fn find(events: &Events) -> Vec<Action> {
     let facts = Facts::of(events);
-    let picture = Picture { events, deaths: &[], facts: &facts, window: (0, 10_000 * SECOND) };
+    let picture = Picture {
+        events,
+        deaths: &[],
+        facts: &facts,
+        window: (0, 10_000 * SECOND),
+        spans: &[],
+        streams: &[],
+    };
     let labels = ["log".to_owned()];
     super::find(&picture, &Places { labels: &labels }, 0, 10_000 * SECOND)
 }

@@ -344,7 +344,14 @@ mod tests {
             ..Events::default()
         };
         let facts = crate::facts::Facts::of(&events);
-        let picture = Picture { events: &events, deaths: &[], facts: &facts, window: (0, length * SECOND) };
+        let picture = Picture {
+            events: &events,
+            deaths: &[],
+            facts: &facts,
+            window: (0, length * SECOND),
+            spans: &[],
+            streams: &[],
+        };
         let storm = (1000 * SECOND, 1100 * SECOND);
         let found = Found {
             kind: crate::report::Kind::HttpErrorBurst,
