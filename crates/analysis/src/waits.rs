@@ -110,7 +110,7 @@ impl Waits {
                     last.place = if last.holder.is_some() && wait.holder.is_none() {
                         last.place
                     } else {
-                        (last.place.2 > wait.place.2).then_some(wait.place).unwrap_or(last.place)
+                        if last.place.2 > wait.place.2 { wait.place } else { last.place }
                     };
                 }
                 _ => merged.push(wait),

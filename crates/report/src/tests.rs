@@ -5,7 +5,7 @@ use std::path::Path;
 
 use stormtrace_analysis::report::*;
 
-use crate::sample::{at, empty, hostile, sample};
+use crate::sample::{empty, hostile, sample};
 use crate::{Options, WRITERS, Writer, by_extension, by_name};
 
 fn written(name: &str, report: &Report, options: &Options) -> String {
