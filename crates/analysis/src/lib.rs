@@ -34,6 +34,7 @@ pub mod report;
 pub mod route;
 pub mod service;
 pub mod statistics;
+pub mod stretch;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;

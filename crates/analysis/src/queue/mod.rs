@@ -10,7 +10,7 @@ use stormtrace_logs::timestamp::SECOND_US;
 use crate::detect::{Found, Picture};
 use crate::events::{Access, Lane};
 use crate::place::Places;
-use crate::report::{Clock, LittlesLaw, Ordering, Saturation, Statement, Time};
+use crate::report::{LittlesLaw, Ordering, Saturation, Statement, Time};
 use crate::service::{Outcome, Service};
 use crate::statistics::quantile;
 
@@ -36,8 +36,6 @@ pub struct Scene<'a> {
     pub picture: &'a Picture<'a>,
     /// What workers did around the incident, in order of end. Ghosts without a line of their own were given up on in it.
     pub services: &'a [Service],
-    /// Offsets between the sources' clocks.
-    pub clocks: &'a [Clock],
     /// Where things are.
     pub places: &'a Places<'a>,
 }
@@ -99,7 +97,7 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
         order: if scene.incident.isolated {
             Ordering::default()
         } else {
-            timing::order(scene.incident, scene.picture, scene.clocks, scene.places)
+            timing::order(scene.incident, scene.picture, scene.places)
         },
         lost: lost(scene, &ended, timed, has_workers_lines),
     };
@@ -336,11 +334,19 @@ mod tests {
         }
     }
 
+    fn picture<'e>(
+        events: &'e Events,
+        facts: &'e Facts,
+        ordering: &'e crate::align::Ordering,
+    ) -> Picture<'e> {
+        Picture { events, deaths: &[], facts, ordering, window: (0, 10_000 * S), spans: &[], streams: &[0] }
+    }
+
     fn measured(events: &Events, services: &[Service], workers: Option<u32>, incident: &Found) -> Saturation {
         let facts = Facts { workers, ..Facts::default() };
-        let picture =
-            Picture { events, deaths: &[], facts: &facts, window: (0, 10_000 * S), spans: &[], streams: &[0] };
-        measure(&Scene { incident, picture: &picture, services, clocks: &[], places: &Places { labels: &[] } })
+        let ordering = crate::align::Ordering::default();
+        let picture = picture(events, &facts, &ordering);
+        measure(&Scene { incident, picture: &picture, services, places: &Places { labels: &[] } })
     }
 
     #[test]
@@ -391,7 +397,7 @@ mod tests {
     }
 
     /// Fast requests until `slow_s`, then slow ones; a host sample every `step_s`, busy from `busy_s` on.
-    fn ordered(slow_s: i64, busy_s: i64, step_s: i64) -> Ordering {
+    fn ordered(slow_s: i64, busy_s: i64, step_s: i64, clocks_us: Option<i64>) -> Ordering {
         let mut access: Vec<Access> = (0..2400)
             .map(|at| {
                 let mut one = line(at, at, 200);
@@ -415,20 +421,26 @@ mod tests {
             })
             .collect();
         let events = Events { access, host, ..Events::default() };
-        measured(&events, &[], None, &found(2000, 2390)).order
+        let (facts, ordering) = (Facts::default(), crate::align::Ordering::default());
+        let picture = picture(&events, &facts, &ordering);
+        timing::order_within(&found(2000, 2390), &picture, &Places { labels: &[] }, clocks_us)
     }
 
     #[test]
     fn latency_before_processors_only_where_the_samples_decide() {
-        let before = ordered(2000, 2100, 10);
+        let before = ordered(2000, 2100, 10, Some(1000));
         assert_eq!(before.answer, "before", "{}", before.reason);
         assert_eq!(before.latency_baseline_ms, Some(100.0));
         let rose = before.latency_rose_by.unwrap().0;
         assert!((1980 * S..=2030 * S).contains(&rose), "{rose}");
-        assert_eq!(ordered(2100, 1950, 10).answer, "not_before");
+        assert_eq!(ordered(2100, 1950, 10, Some(1000)).answer, "not_before");
         // The same truth, sampled every ten minutes.
-        assert_eq!(ordered(2000, 2100, 600).answer, "not_decidable");
-        let never = ordered(2000, 9999, 10);
+        assert_eq!(ordered(2000, 2100, 600, Some(1000)).answer, "not_decidable");
+        // Nor where the clocks may be minutes apart.
+        let untied = ordered(2000, 2100, 10, None);
+        assert_eq!(untied.answer, "not_decidable");
+        assert!(untied.reason.contains("no record ties"), "{}", untied.reason);
+        let never = ordered(2000, 9999, 10, Some(1000));
         assert_eq!((never.answer, never.processor_saturated_by), ("before", None));
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use stormtrace_logs::format::Source;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::replay::arrived;
@@ -12,7 +13,7 @@ use crate::detect::{Found, Picture};
 use crate::events::Host;
 use crate::pelt;
 use crate::place::Places;
-use crate::report::{Clock, Ordering, Time};
+use crate::report::{Ordering, Time};
 use crate::statistics::quantile;
 
 /// Latency is measured over this long, µs.
@@ -32,7 +33,7 @@ const ABSOLUTE_US: f64 = 1e6;
 const SATURATED_PERCENT: f64 = 90.0;
 /// Samples have to cover this share of the incident to say that something never happened.
 const COVERED: f64 = 0.9;
-/// Stamps of samples are whole seconds, and clocks that are aligned still jitter, µs.
+/// Stamps of samples are whole seconds, µs; the uncertainty of the clocks comes on top.
 const SLACK_US: i64 = 2 * SECOND_US;
 
 /// When latency rose: between these instants, µs.
@@ -47,7 +48,18 @@ struct Rise {
 
 /// Which came first, with the reason in words.
 #[must_use]
-pub fn order(incident: &Found, picture: &Picture<'_>, clocks: &[Clock], places: &Places<'_>) -> Ordering {
+pub fn order(incident: &Found, picture: &Picture<'_>, places: &Places<'_>) -> Ordering {
+    let clocks_us = picture.ordering.uncertainty_us(Source::NginxAccess, Source::Host);
+    order_within(incident, picture, places, clocks_us)
+}
+
+/// The same, with the uncertainty of the host samples' clock against the access log's, µs; `None` if nothing ties them.
+pub(super) fn order_within(
+    incident: &Found,
+    picture: &Picture<'_>,
+    places: &Places<'_>,
+    clocks_us: Option<i64>,
+) -> Ordering {
     let mut order = Ordering { answer: "not_decidable", ..Ordering::default() };
     let rise = latency_rise(incident, picture);
     if let Some(rise) = &rise {
@@ -66,11 +78,6 @@ pub fn order(incident: &Found, picture: &Picture<'_>, clocks: &[Clock], places: 
         order.processor_saturated_by = Some(Time(*by));
         order.refs = vec![places.reference(sample.input, sample.line, sample.us)];
     }
-    let unaligned = samples.first().is_some_and(|_| {
-        clocks
-            .iter()
-            .any(|clock| clock.source == "host" && clock.offset_s.is_none() && clock.zone_s.is_none())
-    });
     (order.answer, order.reason) = match (rise, saturated) {
         (None, _) if arrived(picture.events, incident.start_us, incident.end_us).next().is_none() => {
             ("not_decidable", "no $request_time, so when latency rose is not known".to_owned())
@@ -79,13 +86,22 @@ pub fn order(incident: &Found, picture: &Picture<'_>, clocks: &[Clock], places: 
         (Some(_), _) if samples.is_empty() => {
             ("not_decidable", "no samples of the processors cover the incident".to_owned())
         }
-        (Some(_), _) if unaligned => {
-            ("not_decidable", "the clock of the host samples could not be aligned".to_owned())
-        }
         (Some(rise), _) if rise.from_the_start => {
             ("not_decidable", "latency was high already when the data begin".to_owned())
         }
-        (Some(rise), Some((after, by, _))) => compare(&rise, after, by, order.processor_step_s),
+        (Some(rise), Some((after, by, _))) => {
+            let slack_us = clocks_us.unwrap_or(0).saturating_add(SLACK_US);
+            let (answer, reason) = compare(&rise, after, by, slack_us, order.processor_step_s);
+            match clocks_us {
+                Some(_) => (answer, reason),
+                None => (
+                    "not_decidable",
+                    format!(
+                        "no record ties the clock of the host samples to that of the access log; by their own stamps {reason}"
+                    ),
+                ),
+            }
+        }
         (Some(_), None) if order.processor_coverage.is_some_and(|share| share >= COVERED) => {
             ("before", "latency rose, and the processors were never saturated".to_owned())
         }
@@ -100,14 +116,20 @@ pub fn order(incident: &Found, picture: &Picture<'_>, clocks: &[Clock], places: 
     order
 }
 
-fn compare(rise: &Rise, after: Option<i64>, by: i64, step_s: Option<f64>) -> (&'static str, String) {
+fn compare(
+    rise: &Rise,
+    after: Option<i64>,
+    by: i64,
+    slack_us: i64,
+    step_s: Option<f64>,
+) -> (&'static str, String) {
     let every = step_s.map_or_else(String::new, |step| format!(", sampled every {step:.0} s"));
     match after {
-        Some(after) if rise.to_us + SLACK_US < after => (
+        Some(after) if rise.to_us + slack_us < after => (
             "before",
             format!("latency rose at least {:.0} s before{every}", (after - rise.to_us) as f64 / 1e6),
         ),
-        _ if by + SLACK_US < rise.from_us => (
+        _ if by + slack_us < rise.from_us => (
             "not_before",
             format!(
                 "the processors were saturated at least {:.0} s before latency rose{every}",

@@ -382,8 +382,8 @@ mod tests {
     use crate::detect::{Found, Picture};
     use crate::events::{Access, Events, Lane, PostgresEvent, PostgresFact, Served};
     use crate::facts::Facts;
-    use crate::lives::Death;
     use crate::link::requests::find;
+    use crate::lives::Death;
     use crate::place::Places;
     use crate::report::Kind;
     use crate::service::Services;
@@ -458,7 +458,16 @@ mod tests {
 
     fn divided(events: &Events, deaths: &[Death], to_s: i64) -> WorkerTime {
         let facts = Facts { workers: Some(2), ..Facts::default() };
-        let picture = Picture { events, deaths, facts: &facts, window: (0, 200 * S), spans: &[], streams: &[0, 1, 2] };
+        let ordering = crate::align::Ordering::default();
+        let picture = Picture {
+            events,
+            deaths,
+            facts: &facts,
+            ordering: &ordering,
+            window: (0, 200 * S),
+            spans: &[],
+            streams: &[0, 1, 2],
+        };
         let incident = Found {
             kind: Kind::WorkerTimeoutStorm,
             start_us: 0,
@@ -473,7 +482,7 @@ mod tests {
         let own = work::services(&services, &picture, 0, to_s * S);
         let labels = ["odoo.log".to_owned(), "access.log".to_owned(), "postgres.log".to_owned()];
         let places = Places { labels: &labels };
-        let scene = Scene { incident: &incident, picture: &picture, services: &own, clocks: &[], places: &places };
+        let scene = Scene { incident: &incident, picture: &picture, services: &own, places: &places };
         let saturation = crate::queue::measure(&scene);
         measure(&scene, &saturation, &matched).unwrap()
     }
@@ -504,7 +513,8 @@ mod tests {
         let (events, deaths) = storm();
         for to_s in [20, 40, 60, 100] {
             let time = divided(&events, &deaths, to_s);
-            for division in time.divisions.iter().filter(|division| division.unattributed_worker_s.is_some()) {
+            for division in time.divisions.iter().filter(|division| division.unattributed_worker_s.is_some())
+            {
                 let rows: f64 = division.rows.iter().map(|row| row.worker_s).sum();
                 let all = rows + division.others_worker_s + division.unattributed_worker_s.unwrap();
                 assert!((all - time.busy_worker_s).abs() < 1e-6, "{} until {to_s}: {all}", division.by);

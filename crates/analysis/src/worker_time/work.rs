@@ -116,8 +116,13 @@ pub fn cron_runs(picture: &Picture<'_>, from: i64, to: i64) -> Vec<CronRun> {
             }
             // A server that starts has no jobs of the one before.
             OdooFact::HttpServiceRunning => {
-                let gone: Vec<(u32, u32)> = open.keys().filter(|other| other.0 == worker.0).copied().collect();
-                runs.extend(gone.iter().filter_map(|other| open.remove(other)).map(|run| CronRun { to_us: event.us, ..run }));
+                let gone: Vec<(u32, u32)> =
+                    open.keys().filter(|other| other.0 == worker.0).copied().collect();
+                runs.extend(
+                    gone.iter()
+                        .filter_map(|other| open.remove(other))
+                        .map(|run| CronRun { to_us: event.us, ..run }),
+                );
             }
             _ => {}
         }
@@ -146,7 +151,14 @@ mod tests {
 
     #[test]
     fn a_job_ends_when_it_says_so_or_the_next_begins_or_its_worker_dies() {
-        let event = |us: i64, pid: u32, fact: OdooFact| OdooEvent { us: us * S, pid, fact, fingerprint: 0, input: 0, line: 1 };
+        let event = |us: i64, pid: u32, fact: OdooFact| OdooEvent {
+            us: us * S,
+            pid,
+            fact,
+            fingerprint: 0,
+            input: 0,
+            line: 1,
+        };
         let events = Events {
             odoo: vec![
                 event(10, 5, OdooFact::CronStart { job: 1 }),
@@ -172,6 +184,7 @@ mod tests {
             events: &events,
             deaths: &[death],
             facts: &Facts::default(),
+            ordering: &crate::align::Ordering::default(),
             window: (0, 100 * S),
             spans: &[],
             streams: &[0],
