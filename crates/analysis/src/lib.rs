@@ -1,8 +1,8 @@
 //! Log records to an incident report: reads inputs in blocks, folds them into a summary, brings clocks together,
 //! counts copies once, finds incidents and explains them.
 //!
-//! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`cause`],
-//! [`recovery`] → [`report`]. This crate knows no file format and writes no output.
+//! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`queue`],
+//! [`worker_time`], [`cause`], [`recovery`] → [`report`]. This crate knows no file format and writes no output.
 //!
 //! ```no_run
 //! let options = stormtrace_analysis::Options::default();

@@ -13,6 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use stormtrace_logs::timestamp::SECOND_US;
 
 use self::sessions::{Holder, Stretch};
+use crate::events::PostgresFact;
 use crate::link::backends;
 use crate::link::requests::Matched;
 use crate::lives::Reason;
@@ -20,10 +21,12 @@ use crate::queue::{Scene, timing};
 use crate::report::{Division, Reference, Saturation, WorkerTime, WorkerTimeRow};
 use crate::route::route;
 use crate::service::{Outcome, Service};
-use crate::waits::{Doing, Waits};
+use crate::waits::{Doing, Waits, postgres_span};
 
 /// A kill tells when its worker took the request to within a beat of the master, µs.
 const BEAT_US: i64 = 4 * SECOND_US;
+/// Kills and the connections lost with them lie this close together, µs; PostgreSQL may print whole seconds.
+const NEAR_US: i64 = SECOND_US;
 /// Rows listed in each division.
 const MOST_ROWS: usize = 20;
 /// Statements and waits are read this far around the incident, µs.
@@ -69,8 +72,15 @@ pub fn measure(scene: &Scene<'_>, saturation: &Saturation, matched: &[Matched]) 
             slot.push((*stretch, us));
         }
     }
-    let pieces: Vec<Piece<'_>> =
-        held.iter().zip(&own).map(|(service, own)| piece(scene, service, own, &backends)).collect();
+    let connections = Connections::of(scene, from, to);
+    let pieces: Vec<Piece<'_>> = held
+        .iter()
+        .zip(&own)
+        .map(|(service, own)| {
+            let linked = service.death.is_some_and(|death| backends.contains_key(&death));
+            piece(scene, service, own, linked || connections.all_ended_at(service.end_us))
+        })
+        .collect();
     let capacity_us = scene.picture.facts.workers.map(|workers| i64::from(workers).saturating_mul(to - from));
     let told_us: i64 = pieces.iter().map(|piece| piece.us).sum();
     let replayed_us =
@@ -117,7 +127,7 @@ fn piece<'s>(
     scene: &Scene<'_>,
     service: &'s Service,
     own: &[(Stretch, i64)],
-    backends: &FxHashMap<usize, u32>,
+    idle_at_end: bool,
 ) -> Piece<'s> {
     let (from, to) = (scene.incident.start_us, scene.incident.end_us);
     let accepted = service.accepted_us.unwrap_or(service.end_us);
@@ -142,11 +152,37 @@ fn piece<'s>(
             let sql = sum(false).min(us - waited_us);
             let rest = us - waited_us - sql;
             // Its connection ended with the kill, so it was in no statement then: the rest was Python's.
-            let idle = service.death.is_some_and(|death| backends.contains_key(&death));
-            (sql, if idle || computed { rest } else { 0 })
+            (sql, if idle_at_end || computed { rest } else { 0 })
         }
     };
     Piece { service, us, waited_us, sql_us, python_us, computed }
+}
+
+/// Ends of connections (`unexpected EOF`) and of workers, sorted, µs.
+struct Connections {
+    lost: Vec<i64>,
+    deaths: Vec<i64>,
+}
+
+impl Connections {
+    fn of(scene: &Scene<'_>, from: i64, to: i64) -> Self {
+        let events = postgres_span(scene.picture.events, from - AROUND_US, to + AROUND_US);
+        let lost = events.iter().filter(|event| event.fact == PostgresFact::UnexpectedEof);
+        Connections {
+            lost: lost.map(|event| event.us).collect(),
+            deaths: scene.picture.deaths.iter().map(|death| death.us).collect(),
+        }
+    }
+
+    /// As many connections were found lost at that moment as workers died: each of them was between two statements, whichever
+    /// connection was whose.
+    fn all_ended_at(&self, us: i64) -> bool {
+        let near = |times: &[i64]| {
+            let first = times.partition_point(|time| *time < us - NEAR_US);
+            times.partition_point(|time| *time <= us + NEAR_US) - first
+        };
+        near(&self.deaths) > 0 && near(&self.lost) >= near(&self.deaths)
+    }
 }
 
 /// Requests and cron jobs that sessions may have belonged to, with the number of the request; in order of start.
@@ -380,7 +416,7 @@ fn seconds(us: i64) -> f64 {
 mod tests {
     use super::*;
     use crate::detect::{Found, Picture};
-    use crate::events::{Access, Events, Lane, PostgresEvent, PostgresFact, Served};
+    use crate::events::{Access, Events, Lane, PostgresEvent, Served};
     use crate::facts::Facts;
     use crate::link::requests::find;
     use crate::lives::Death;
