@@ -1,8 +1,10 @@
 //! `stormtrace`: arguments, wiring, exit codes, nothing else.
 
 mod arguments;
+mod command;
 mod exit_code;
 mod output;
+mod signal;
 
 use std::process::ExitCode;
 
@@ -19,13 +21,14 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    signal::watch();
     let outcome = match &arguments.command {
-        Command::Analyze(analyze) => output::analyze(analyze),
-        Command::Inspect(inspect) => output::inspect(inspect),
+        Command::Analyze(analyze) => command::analyze(analyze),
+        Command::Check(check) => command::check(check),
+        Command::Inspect(inspect) => command::inspect(inspect),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) if exit_code::is_closed_pipe(&error) => ExitCode::from(exit_code::PASS),
         Err(error) => {
             let sentence = format!("{error:#}");
             eprintln!("stormtrace: {}", stormtrace_report::escape::terminal(&sentence));

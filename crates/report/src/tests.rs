@@ -6,7 +6,9 @@ use std::path::Path;
 use stormtrace_analysis::report::*;
 
 use crate::sample::{at, empty, hostile, sample};
-use crate::{Options, WRITERS, Writer, by_extension, by_name};
+use crate::{Options, View, WRITERS, Writer, by_extension, by_name};
+
+const VIEWS: [View; 3] = [View::Whole, View::Inputs, View::Verdict];
 
 fn written(name: &str, report: &Report, options: &Options) -> String {
     let mut bytes = Vec::new();
@@ -18,11 +20,11 @@ fn written(name: &str, report: &Report, options: &Options) -> String {
 fn no_raw_control_reaches_any_form() {
     let report = hostile();
     for writer in WRITERS {
-        for inspect in [false, true] {
-            let options = Options { inspect, ..Options::default() };
+        for view in VIEWS {
+            let options = Options { view, ..Options::default() };
             let output = written(writer.name(), &report, &options);
             let raw = output.chars().find(|&found| found != '\n' && crate::escape::is_unsafe(found));
-            assert_eq!(raw, None, "{} inspect {inspect}", writer.name());
+            assert_eq!(raw, None, "{} {view:?}", writer.name());
         }
     }
 }
@@ -45,8 +47,8 @@ fn html_is_inert_and_self_contained() {
                       x2 y1 y2 width height d dx cx cy r text-anchor";
     let tags: Vec<_> = tags.split_whitespace().collect();
     let attributes: Vec<_> = attributes.split_whitespace().collect();
-    for inspect in [false, true] {
-        let output = written("html", &hostile(), &Options { inspect, ..Options::default() });
+    for view in VIEWS {
+        let output = written("html", &hostile(), &Options { view, ..Options::default() });
         assert!(output.contains(
             "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\""
         ));
@@ -129,7 +131,13 @@ fn markdown_outside_code(markdown: &str) -> String {
 
 #[test]
 fn markdown_holds_log_text_in_code_only() {
-    let output = written("markdown", &hostile(), &Options::default());
+    for view in VIEWS {
+        markdown_is_inert(view);
+    }
+}
+
+fn markdown_is_inert(view: View) {
+    let output = written("markdown", &hostile(), &Options { view, ..Options::default() });
     let outside = markdown_outside_code(&output);
     for raw in ["![", "](", "<script", "</script", "<img", "\n# head", "\n- [ ]"] {
         let escaped = outside.replace("\\[", "").replace("\\]", "").replace("\\<", "");
@@ -154,7 +162,7 @@ fn json_is_lossless() {
         serde_json::from_str(&written("json", &report, &Options::default())).unwrap();
     assert_eq!(value["headline"].as_str(), Some(report.headline.as_str()));
     assert_eq!(value["schema"], "stormtrace.report/1");
-    let inspection = written("json", &report, &Options { inspect: true, ..Options::default() });
+    let inspection = written("json", &report, &Options { view: View::Inputs, ..Options::default() });
     let inspection: serde_json::Value = serde_json::from_str(&inspection).unwrap();
     assert_eq!(inspection["inputs"][0]["path"].as_str(), Some(report.inputs[0].path.as_str()));
 }
@@ -240,8 +248,9 @@ fn lines_stay_narrow_and_paths_whole_where_needed() {
     let mut report = sample(&|text| text.to_owned());
     report.inputs[0].path.clone_from(&long);
     report.inputs[1].duplicate_of = Some(long.clone());
-    for (inspect, width) in [(false, 100), (false, 60), (true, 100)] {
-        let output = written("text", &report, &Options { inspect, width, ..Options::default() });
+    for (view, width) in [(View::Whole, 100), (View::Whole, 60), (View::Inputs, 100)] {
+        let output = written("text", &report, &Options { view, width, ..Options::default() });
+        let inspect = view == View::Inputs;
         assert_eq!(output.contains(&long), inspect, "{output}");
         assert!(output.contains(if inspect { "holds the same records as" } else { "copy of 1" }));
         let widest = output.lines().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -262,10 +271,9 @@ fn samples_can_be_written() {
         [("plain", sample(&|text| text.to_owned())), ("hostile", hostile()), ("empty", empty())]
     {
         for writer in WRITERS {
-            for inspect in [false, true] {
-                let kind = if inspect { "inspect" } else { "report" };
-                let file = format!("{name}.{kind}.{}", writer.extensions()[0]);
-                let output = written(writer.name(), &report, &Options { inspect, ..Options::default() });
+            for view in VIEWS {
+                let file = format!("{name}.{view:?}.{}", writer.extensions()[0]);
+                let output = written(writer.name(), &report, &Options { view, ..Options::default() });
                 fs::write(Path::new(&directory).join(file), output).unwrap();
             }
         }
