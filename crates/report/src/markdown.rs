@@ -135,7 +135,7 @@ fn verdict(report: &Report, out: &mut dyn Write) -> Result<()> {
 
 /// `the built-in policy`, or the file's name as code.
 fn policy_name(name: &str) -> String {
-    if name == "built-in" { "the built-in policy".to_owned() } else { markdown_code(name) }
+    words::policy_built_in(name).map_or_else(|| markdown_code(name), str::to_owned)
 }
 
 /// Failures too few for an incident, a few lines each.

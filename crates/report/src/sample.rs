@@ -179,7 +179,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                         pid: Some(8790),
                         application_name: Some(text("psql")),
                         state: Some(text("idle in transaction")),
-                        query: Some(text("UPDATE sale_order SET note = 'month end' WHERE company_id = 1")),
+                        query: Some(text("ALTER ROLE reporting PASSWORD 'hunter2'")),
                         age_s: Some(1247.0),
                         name: None,
                         reference: Some(reference("pg_stat_activity.csv", 38, 120)),

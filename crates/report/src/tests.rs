@@ -190,6 +190,107 @@ fn text_says_what_matters() {
 }
 
 #[test]
+fn junit_is_one_case_a_rule() {
+    for report in [sample(&|text| text.to_owned()), hostile(), empty()] {
+        let output = written("junit", &report, &Options::default());
+        assert!(!output.contains("]]>") && !output.contains("[[ATTACHMENT"), "{output}");
+        let document = roxmltree::Document::parse(&output).unwrap();
+        let suites = document.root_element();
+        assert_eq!(suites.tag_name().name(), "testsuites");
+        let suite: Vec<_> = suites.children().filter(|child| child.is_element()).collect();
+        assert_eq!(suite.len(), 1);
+        let cases: Vec<_> = suite[0].children().filter(|child| child.has_tag_name("testcase")).collect();
+        let count = |name: &str| {
+            cases
+                .iter()
+                .filter(|case| case.children().any(|child| child.has_tag_name(name)))
+                .count()
+                .to_string()
+        };
+        for element in [suites, suite[0]] {
+            assert_eq!(element.attribute("tests"), Some(report.rules.len().to_string().as_str()));
+            assert_eq!(element.attribute("failures"), Some(count("failure").as_str()));
+            assert_eq!(element.attribute("skipped"), Some(count("skipped").as_str()));
+        }
+        assert_eq!((count("failure"), count("skipped")), ("1".to_owned(), "2".to_owned()));
+        let failure = cases[0].children().find(|child| child.has_tag_name("failure")).unwrap();
+        assert_eq!(cases[0].attribute("name"), Some("kills"));
+        assert!(failure.text().unwrap().starts_with("fail: workers killed: 13"));
+        assert!(failure.text().unwrap().contains("odoo.log"), "the place is in the body");
+    }
+}
+
+#[test]
+fn what_unknown_counts_as_decides_in_junit() {
+    let mut report = sample(&|text| text.to_owned());
+    for (counts_as, element) in [
+        (Verdict::Fail, "<failure type=\"unknown\""),
+        (Verdict::Warn, "<skipped"),
+        (Verdict::Pass, "<skipped"),
+    ] {
+        report.rules.retain(|rule| rule.status == Verdict::Unknown);
+        report.rules[0].counts_as = counts_as;
+        let output = written("junit", &report, &Options::default());
+        assert!(output.contains(element), "{output}");
+    }
+}
+
+/// Cells of CSV as RFC 4180 reads them.
+fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => cell.extend(characters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            _ => cell.push(character),
+        }
+    }
+    assert!(!quoted && cell.is_empty() && row.is_empty(), "the last row is not ended");
+    rows
+}
+
+#[test]
+fn csv_is_a_register_of_incidents_without_formulas() {
+    let formula = sample(&|text| format!("=HYPERLINK(\"http://evil.example\")&{text}"));
+    for report in [sample(&|text| text.to_owned()), hostile(), formula, empty()] {
+        let rows = csv_rows(&written("csv", &report, &Options::default()));
+        assert_eq!(rows.len(), report.incidents.len() + 1);
+        for row in &rows {
+            assert_eq!(row.len(), rows[0].len());
+            assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{row:?}");
+        }
+        let column = rows[0].iter().position(|heading| heading == "workers_killed").unwrap();
+        let kills: u64 = rows[1..].iter().map(|row| row[column].parse::<u64>().unwrap()).sum();
+        assert_eq!(kills, report.incidents.iter().map(|incident| incident.impact.kills.total).sum::<u64>());
+    }
+}
+
+#[test]
+fn the_verdict_view_is_one_line_a_rule() {
+    let options = Options { view: View::Verdict, ..Options::default() };
+    let report = sample(&|text| text.to_owned());
+    let output = written("text", &report, &options);
+    assert!(output.starts_with("FAIL  Worker timeout storm"));
+    let order: Vec<&str> = ["\nFAIL ", "\nUNKNOWN ", "\nWARN ", "\nPASS "]
+        .into_iter()
+        .filter(|status| output.matches(status).count() == 1)
+        .collect();
+    assert_eq!(order.len(), 4, "{output}");
+    assert!(order.is_sorted_by_key(|status| output.find(status)), "{output}");
+    assert!(output.contains("of 4 rules, 1 fails, 1 is unknown, 1 warns, 1 passes"));
+    assert!(output.contains("no snapshots") && output.contains("odoo.log:1503"));
+    let markdown = written("markdown", &report, &options);
+    assert!(markdown.contains("| fail | kills | 13 | ≤ 2 | `odoo.log:1503` |"), "{markdown}");
+    assert!(written("html", &report, &options).contains("<h2>Judged by policy.toml</h2>"));
+}
+
+#[test]
 fn isolated_failures_are_a_short_section() {
     let report = sample(&|text| text.to_owned());
     for (form, section, kill) in [

@@ -123,8 +123,9 @@ impl fmt::Display for Error {
 
 impl Error {
     fn at(text: &str, error: &toml::de::Error) -> Error {
-        // serde and toml break their sentences into lines.
+        // serde and toml break their sentences into lines, and serde says a type of Rust.
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        let message = message.replace("expected f64", "expected a number");
         let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
             return Error { line: None, message };
         };
@@ -239,7 +240,7 @@ pub struct Limits {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table such as [kills] with warn or fail")]
 struct GivenLimits {
     warn: Option<Limit>,
     fail: Option<Limit>,
@@ -295,7 +296,7 @@ pub struct Incidents {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with warn or fail")]
 struct GivenIncidents {
     warn: Option<Severity>,
     fail: Option<Severity>,
@@ -334,7 +335,7 @@ pub struct Findings {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with warn or fail")]
 struct GivenFindings {
     warn: Option<Severity>,
     fail: Option<Severity>,
@@ -372,7 +373,7 @@ pub struct Recovery {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with warn or fail")]
 struct GivenRecovery {
     #[serde(default)]
     warn: Vec<Unrecovered>,

@@ -54,6 +54,7 @@ impl Writer for Html {
             }
             out.write_all(incident::isolated(report).as_bytes())?;
             out.write_all(findings(report).as_bytes())?;
+            out.write_all(tables::rules(report).as_bytes())?;
             out.write_all(tables::endpoints(report).as_bytes())?;
             out.write_all(tables::queries(report).as_bytes())?;
             out.write_all(notes(report).as_bytes())?;
@@ -99,6 +100,7 @@ fn header(report: &Report, options: &Options) -> String {
     for (present, id, name) in [
         (words::isolated(report).next().is_some(), "isolated", "Isolated failures"),
         (!report.findings.is_empty(), "findings", "What to change"),
+        (!report.rules.is_empty(), "rules", "Policy"),
         (!report.endpoints.is_empty(), "endpoints", "Endpoints"),
         (!report.queries.is_empty(), "queries", "Queries"),
         (!report.notes.is_empty(), "notes", "What could not be said"),

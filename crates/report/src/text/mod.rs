@@ -67,10 +67,7 @@ fn head(page: &mut Page<'_>, report: &Report) -> Result<()> {
     let indent = " ".repeat(word.len().saturating_add(2));
     page.wrapped(&mark, &indent, &safe(&report.headline))?;
     let Some(policy) = &report.policy else { return Ok(()) };
-    let name = match policy.name.as_str() {
-        "built-in" => "the built-in policy".to_owned(),
-        file => safe_name(file),
-    };
+    let name = words::policy_built_in(&policy.name).map_or_else(|| safe_name(&policy.name), str::to_owned);
     page.faint(&indent, &format!("Judged by {name}: {}.", words::rule_counts(report)))
 }
 

@@ -29,9 +29,15 @@ fn in_unit(value: &Value, unit: Unit) -> String {
     }
 }
 
-/// What was seen.
+/// What was seen; no incident and no finding is no gap.
 pub fn rule_value(rule: &Rule) -> String {
-    rule.value.as_ref().map_or_else(|| "–".to_owned(), |value| in_unit(value, rule.unit))
+    let none = if rule.status == Verdict::Unknown { "–" } else { "none" };
+    rule.value.as_ref().map_or_else(|| none.to_owned(), |value| in_unit(value, rule.unit))
+}
+
+/// The policy's name in a sentence: `the built-in policy`; `None` for a file.
+pub fn policy_built_in(name: &str) -> Option<&'static str> {
+    (name == "built-in").then_some("the built-in policy")
 }
 
 /// What passes.
