@@ -35,6 +35,7 @@ pub mod statistics;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;
+pub mod waits;
 
 mod assemble;
 

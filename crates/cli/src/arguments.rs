@@ -22,6 +22,7 @@ Examples:
   stormtrace analyze capture/ -o report.html          the same for a browser
   stormtrace check capture/ -o junit.xml              pass or fail, for a pipeline
   stormtrace inspect capture/                         what each file was taken for
+  stormtrace explain slow_queries                     what a cause is told by
 
 Exit codes:
   0    done; check: pass
@@ -71,6 +72,8 @@ pub enum Command {
     /// Show what each file was taken for, its span, zone, line ledger and copies
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Show what a cause is told by, with weights, and what to do about it
+    Explain(Explain),
 }
 
 /// How to read.
@@ -151,6 +154,26 @@ pub struct Inspect {
     /// How to read.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stormtrace explain slow_queries\n  stormtrace explain --all --format markdown"
+)]
+pub struct Explain {
+    /// The cause, as reports name it; none lists them
+    #[arg(value_name = "CAUSE")]
+    pub cause: Option<String>,
+    /// Every cause
+    #[arg(long, conflicts_with = "cause")]
+    pub all: bool,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|markdown")]
+    pub format: String,
+    /// When to colour the text
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
 }
 
 /// When to colour.

@@ -3,6 +3,7 @@
 mod arguments;
 mod command;
 mod exit_code;
+mod explain;
 mod output;
 mod signal;
 
@@ -26,9 +27,11 @@ fn main() -> ExitCode {
         Command::Analyze(analyze) => command::analyze(analyze),
         Command::Check(check) => command::check(check),
         Command::Inspect(inspect) => command::inspect(inspect),
+        Command::Explain(explain) => explain::explain(explain),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
+        Err(error) if exit_code::is_closed_pipe(&error) => ExitCode::from(exit_code::PASS),
         Err(error) => {
             let sentence = format!("{error:#}");
             eprintln!("stormtrace: {}", stormtrace_report::escape::terminal(&sentence));

@@ -17,12 +17,18 @@ pub fn print(
     reading: &Reading,
     view: View,
 ) -> Result<()> {
-    let color = match reading.color {
+    let options = Options { view, ..options_for(reading.color) };
+    to_standard_output(|out| write(&options, out))
+}
+
+/// Options for standard output.
+pub fn options_for(color: Color) -> Options {
+    let color = match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    to_standard_output(|out| write(&Options { color, view, ..Options::default() }, out))
+    Options { color, ..Options::default() }
 }
 
 /// Writes text of our own to standard output.

@@ -6,6 +6,7 @@
 pub mod chart;
 pub mod csv;
 pub mod escape;
+pub mod explain;
 pub mod html;
 pub mod json;
 pub mod junit;

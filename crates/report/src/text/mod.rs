@@ -3,7 +3,7 @@
 mod gate;
 mod incident;
 mod inputs;
-mod page;
+pub(crate) mod page;
 mod timeline;
 
 use std::io::{Result, Write};
