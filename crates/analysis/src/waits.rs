@@ -109,8 +109,10 @@ impl Waits {
                     last.query = if last.query == 0 { wait.query } else { last.query };
                     last.place = if last.holder.is_some() && wait.holder.is_none() {
                         last.place
+                    } else if last.place.2 > wait.place.2 {
+                        wait.place
                     } else {
-                        (last.place.2 > wait.place.2).then_some(wait.place).unwrap_or(last.place)
+                        last.place
                     };
                 }
                 _ => merged.push(wait),

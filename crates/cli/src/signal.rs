@@ -15,7 +15,7 @@ pub fn watch() {
         use signal_hook::consts::{SIGINT, SIGTERM};
         let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) else { return };
         let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for signal in signals.forever() {
+            if let Some(signal) = signals.forever().next() {
                 // The lock is never released, so that no other file is begun until the process is gone.
                 let mut temporary = TEMPORARY.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(path) = temporary.take() {

@@ -181,8 +181,7 @@ fn unknown_counts_as_the_policy_says() {
 }
 
 fn incident(severity: Severity, recovery: &'static str) -> Incident {
-    let mut kills = Kills::default();
-    kills.first = Some(place());
+    let kills = Kills { first: Some(place()), ..Kills::default() };
     Incident {
         id: "incident-1".to_owned(),
         kind: Kind::ServiceRestart,
