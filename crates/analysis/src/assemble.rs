@@ -40,6 +40,7 @@ struct Gathered {
     inputs: Vec<read::Input>,
     standings: Vec<copies::Standing>,
     clocks: Vec<Clock>,
+    ordering: align::Ordering,
     notes: Vec<String>,
 }
 
@@ -48,8 +49,8 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
     let standings = copies::settle(&mut inputs);
-    let clocks = align::align(&mut inputs, &mut notes);
-    Ok(Gathered { inputs, standings, clocks, notes })
+    let (clocks, ordering) = align::align(&mut inputs, &standings, &mut notes);
+    Ok(Gathered { inputs, standings, clocks, ordering, notes })
 }
 
 /// What each input was taken for, without analysis.
@@ -57,7 +58,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering: _, notes } = gather(paths, options)?;
     let mut report = empty_report();
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -77,7 +78,7 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering, notes } = gather(paths, options)?;
     let mut events = Events::default();
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
@@ -100,6 +101,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         events: &events,
         deaths: &deaths,
         facts: &facts,
+        ordering: &ordering,
         window: span.unwrap_or((0, 0)),
         spans: &spans,
         streams: &streams,
@@ -341,7 +343,8 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
         .collect()
 }
 
-fn source_name(source: Source) -> &'static str {
+/// The name of a source in the report.
+pub(crate) fn source_name(source: Source) -> &'static str {
     match source {
         Source::Odoo => "odoo",
         Source::NginxAccess => "nginx_access",
