@@ -29,6 +29,8 @@ pub struct Options {
     pub since_us: Option<i64>,
     /// Leave out events after this instant, µs UTC.
     pub until_us: Option<i64>,
+    /// How long recovery must hold, µs; 15 minutes unless told otherwise.
+    pub hold_us: Option<i64>,
     /// What to judge by.
     pub policy: PolicyInForce,
 }
@@ -112,7 +114,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &places, options))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -375,6 +377,7 @@ fn explain(
     all: &[Found],
     picture: &Picture<'_>,
     places: &Places<'_>,
+    options: &Options,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
     let severity = severity(found, &impact);
@@ -402,8 +405,11 @@ fn explain(
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
-        incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);
-        incident.recovery = recovery::judge(found, picture, later.map(|next| next.start_us));
+        let hold_us = options.hold_us.unwrap_or(recovery::HOLD_US);
+        incident.actions =
+            action::find(picture, places, found.start_us, found.end_us.saturating_add(hold_us));
+        incident.recovery =
+            recovery::judge(found, picture, later.map(|next| next.start_us), &incident.actions, hold_us);
     }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident
@@ -509,10 +515,10 @@ fn headline(report: &Report) -> String {
         };
     };
     let held = match incident.recovery.verdict {
-        "recovered" => "Recovery held for 15 minutes.",
-        "relapsed" => "It came back.",
-        "not_recovered" => "It had not recovered.",
-        _ => "Whether recovery held cannot be told.",
+        "recovered" => format!("Recovery held for {:.0} minutes.", incident.recovery.required_s / 60.0),
+        "relapsed" => "It came back.".to_owned(),
+        "not_recovered" => "It had not recovered.".to_owned(),
+        _ => "Whether recovery held cannot be told.".to_owned(),
     };
     let others = mattering().count() - 1;
     let more = if others == 0 { String::new() } else { format!(" {others} more below.") };

@@ -19,7 +19,7 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         format!("--format {format}: no such form (text, json, html, markdown, csv, junit)")
     })?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
-    let report = report(&arguments.paths, &arguments.reading, PolicyInForce::default())?;
+    let report = report(&arguments.paths, &arguments.reading, arguments.hold, PolicyInForce::default())?;
     files.write(&report, View::Whole)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Whole)?;
@@ -39,7 +39,7 @@ pub fn check(arguments: &Check) -> Result<u8> {
         .with_context(|| format!("--format {format}: check knows text, json, junit and markdown"))?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
     let policy = arguments.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
-    let report = report(&arguments.paths, &arguments.reading, policy)?;
+    let report = report(&arguments.paths, &arguments.reading, arguments.hold, policy)?;
     files.write(&report, View::Verdict)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Verdict)?;
@@ -52,19 +52,24 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     if !matches!(arguments.format.as_str(), "text" | "json") {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
-    let options = options(&arguments.reading, PolicyInForce::default())?;
+    let options = options(&arguments.reading)?;
     let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.paths, &options))?;
     let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
     output::print(|options, out| write(&report, options, out), &arguments.reading, View::Inputs)?;
     Ok(exit_code::PASS)
 }
 
-fn report(paths: &[PathBuf], reading: &Reading, policy: PolicyInForce) -> Result<Report> {
-    let options = options(reading, policy)?;
+fn report(
+    paths: &[PathBuf],
+    reading: &Reading,
+    hold_us: Option<i64>,
+    policy: PolicyInForce,
+) -> Result<Report> {
+    let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading)? };
     in_pool(reading, || stormtrace_analysis::analyze(paths, &options))
 }
 
-fn options(reading: &Reading, policy: PolicyInForce) -> Result<stormtrace_analysis::Options> {
+fn options(reading: &Reading) -> Result<stormtrace_analysis::Options> {
     Ok(stormtrace_analysis::Options {
         read: stormtrace_analysis::read::Options {
             nginx_log_formats: reading.nginx_log_format.clone(),
@@ -72,7 +77,7 @@ fn options(reading: &Reading, policy: PolicyInForce) -> Result<stormtrace_analys
         },
         since_us: reading.since.as_deref().map(instant).transpose()?,
         until_us: reading.until.as_deref().map(instant).transpose()?,
-        policy,
+        ..Default::default()
     })
 }
 
