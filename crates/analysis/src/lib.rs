@@ -2,7 +2,8 @@
 //! counts copies once, finds incidents and explains them.
 //!
 //! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`queue`],
-//! [`worker_time`], [`cause`], [`recovery`] → [`report`]. This crate knows no file format and writes no output.
+//! [`worker_time`], [`cause`], [`recovery`] → [`policy`] → [`report`]. This crate knows no file format and writes no
+//! output.
 //!
 //! ```no_run
 //! let options = stormtrace_analysis::Options::default();
@@ -18,6 +19,7 @@ pub mod copies;
 pub mod correlate;
 pub mod detect;
 pub mod events;
+pub mod extremes;
 pub mod facts;
 pub mod finding;
 pub mod fingerprint;
@@ -27,6 +29,7 @@ pub mod link;
 pub mod lives;
 pub mod pelt;
 pub mod place;
+pub mod policy;
 pub mod queue;
 pub mod read;
 pub mod recovery;
