@@ -10,7 +10,7 @@ use super::queue::{self, Queue, Taken};
 use crate::detect::Picture;
 use crate::events::{Access, Lane};
 use crate::lives::Reason;
-use crate::service::{JITTER_US, LONGEST_QUEUE_US, Outcome, Service, Services};
+use crate::service::{JITTER_US, LONGEST_QUEUE_US, Outcome, Service, Services, Target};
 
 /// A worker pings the master, then waits this long for a connection; the master looks this often (`beat` in Odoo's
 /// `service/server.py`), µs.
@@ -80,7 +80,7 @@ struct Row {
 
 enum Taker {
     Killed(Killed),
-    Late { accepted_us: i64, end_us: i64, method: u32, path: u32 },
+    Late { accepted_us: i64, end_us: i64, target: Target },
 }
 
 struct Killed {
@@ -152,8 +152,7 @@ fn rows(picture: &Picture<'_>, services: &Services) -> Vec<Row> {
                 Taker::Late {
                     accepted_us: service.accepted_us?,
                     end_us: served.end_us,
-                    method: served.method,
-                    path: served.path,
+                    target: services.target(served.client, served.method, served.path),
                 }
             }
             _ => return None,
@@ -172,8 +171,8 @@ struct Candidates<'p> {
     by_end: Vec<(i64, usize)>,
     /// Given up before, in order of arrival.
     by_arrival: Vec<(i64, usize)>,
-    /// The same by method and path.
-    by_target: FxHashMap<(u32, u32), Vec<(i64, usize)>>,
+    /// The same by target.
+    by_target: FxHashMap<Target, Vec<(i64, usize)>>,
     read_timeout_us: Option<i64>,
 }
 
@@ -217,7 +216,8 @@ impl<'p> Candidates<'p> {
         found.by_arrival.sort_unstable();
         for (arrived_us, index) in &found.by_arrival {
             if let Some(access) = picture.events.access.get(*index) {
-                found.by_target.entry((access.method, access.path)).or_default().push((*arrived_us, *index));
+                let target = services.target(access.client, access.method, access.path);
+                found.by_target.entry(target).or_default().push((*arrived_us, *index));
             }
         }
         found
@@ -233,21 +233,22 @@ impl<'p> Candidates<'p> {
         too_early || unconnected.contains(&(second, access.path))
     }
 
-    /// Arrival of a request; a 504 without `request_time` came `proxy_read_timeout` before its end.
+    /// When a request joined the accept queue: a 504 ends `proxy_read_timeout` after that, others arrived `request_time`
+    /// before their end and needed some time to connect.
     fn arrival(&self, access: &Access) -> Option<i64> {
-        match access.request_time_us {
-            Some(_) => Some(access.arrival_us()),
-            None if access.status == 504 => Some(access.end_us - self.read_timeout_us?),
-            None => None,
+        match (access.status, self.read_timeout_us) {
+            (504, Some(timeout_us)) => Some(access.end_us - timeout_us),
+            _ if access.request_time_us.is_some() => {
+                Some(access.arrival_us() + access.connect_us.unwrap_or(0).max(0))
+            }
+            _ => None,
         }
     }
 
     fn of(&self, row: &Row) -> Edges {
         let mut edges = match &row.what {
             Taker::Killed(kill) => self.of_killed(kill),
-            Taker::Late { accepted_us, end_us, method, path } => {
-                self.of_late(*accepted_us, *end_us, (*method, *path))
-            }
+            Taker::Late { accepted_us, end_us, target } => self.of_late(*accepted_us, *end_us, *target),
         };
         edges.sort_unstable_by_key(|(index, edge)| (edge.cost, *index));
         edges.truncate(MOST_CANDIDATES);
@@ -255,7 +256,7 @@ impl<'p> Candidates<'p> {
     }
 
     /// Requests of the target that nginx gave up before the worker was done, and that came before it began.
-    fn of_late(&self, accepted_us: i64, end_us: i64, target: (u32, u32)) -> Vec<(usize, Edge)> {
+    fn of_late(&self, accepted_us: i64, end_us: i64, target: Target) -> Vec<(usize, Edge)> {
         let Some(list) = self.by_target.get(&target) else { return Vec::new() };
         let (first, last) = self.queue.arrivals(accepted_us - NEXT_US, accepted_us + NEXT_US);
         let from = first.saturating_sub(FAR_US).max(accepted_us - LONGEST_QUEUE_US);
@@ -270,7 +271,7 @@ impl<'p> Candidates<'p> {
             let Some(arrived) = self.arrival(access) else {
                 return Some(Edge { cost: END_ONLY / 2, taken: None, queued: false });
             };
-            let joined_us = arrived + access.connect_us.unwrap_or(0).max(0);
+            let joined_us = arrived;
             let slack_us = ARRIVAL_US + rounding_us;
             if joined_us > accepted_us + JITTER_US {
                 return None;
@@ -347,7 +348,7 @@ impl<'p> Candidates<'p> {
             let fits = kill.limit_us.is_none_or(|limit| access.end_us > kill.us - limit - BEAT_US);
             return (with_kill || fits).then_some(Edge { cost, taken: None, queued: false });
         };
-        let joined_us = arrived + (end_us - access.end_us) + access.connect_us.unwrap_or(0).max(0);
+        let joined_us = arrived + (end_us - access.end_us);
         let arrival_slack_us =
             ARRIVAL_US + if with_kill { NOTICE_US.min(rounding_us) / 10 } else { rounding_us };
         if joined_us >= kill.us + kill.rounding_us {
