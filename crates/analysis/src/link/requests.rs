@@ -178,25 +178,25 @@ struct Candidates<'p> {
 
 impl<'p> Candidates<'p> {
     fn new(picture: &'p Picture<'p>, services: &'p Services) -> Self {
-        let known = services.list.iter().filter(|service| service.outcome != Outcome::Killed);
-        let taken = known.filter_map(|service| {
-            let access = picture.events.access.get(service.access?)?;
-            let rounding_us = services.rounding_us(access);
-            Some(Taken {
-                accepted_us: service.accepted_us?,
-                arrived_us: service.arrived_us? + access.connect_us.unwrap_or(0).max(0),
-                slack_us: (NEXT_US, ARRIVAL_US + rounding_us),
-            })
-        });
         let mut found = Candidates {
             picture,
             services,
-            queue: Queue::new(taken.collect()),
+            queue: Queue::new(Vec::new()),
             by_end: Vec::new(),
             by_arrival: Vec::new(),
             by_target: FxHashMap::default(),
             read_timeout_us: picture.facts.proxy_read_timeout_s.map(|timeout_s| (timeout_s * 1e6) as i64),
         };
+        let known = services.list.iter().filter(|service| service.outcome != Outcome::Killed);
+        let taken = known.filter_map(|service| {
+            let access = picture.events.access.get(service.access?)?;
+            Some(Taken {
+                accepted_us: service.accepted_us?,
+                arrived_us: found.arrival(access)?,
+                slack_us: (NEXT_US, ARRIVAL_US + services.rounding_us(access)),
+            })
+        });
+        found.queue = Queue::new(taken.collect());
         let unconnected = unconnected(picture);
         for (index, access) in picture.events.access.iter().enumerate() {
             if access.lane != Lane::Http || access.never_connected || services.was_answered(index) {
