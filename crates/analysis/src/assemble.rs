@@ -90,14 +90,14 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let span = window(&events);
     let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
     let mut services = Services::new(&events, &deaths, &streams);
-    let matched = link::requests::find(&picture, &mut services);
+    let chains = link::Chains::new(&picture, &mut services);
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &matched, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &chains, &places))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -341,7 +341,7 @@ fn explain(
     found: &Found,
     all: &[Found],
     picture: &Picture<'_>,
-    matched: &[link::requests::Matched],
+    chains: &link::Chains,
     places: &Places<'_>,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
@@ -367,7 +367,7 @@ fn explain(
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
-        incident.links = link::find(found, picture, matched, places);
+        incident.links = link::find(found, picture, chains, places);
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
         incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);

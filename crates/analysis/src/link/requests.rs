@@ -65,8 +65,8 @@ pub struct Matched {
     pub candidates: Vec<usize>,
     /// How sure.
     pub sure: Sure,
-    /// When the worker took the request, µs.
-    pub accepted_us: Option<i64>,
+    /// When the worker may have taken the request, µs, by candidate; empty if nothing tells.
+    pub taken_us: Vec<i64>,
 }
 
 /// A worker that took a request which has no line of its own end: killed in the middle, or answering when nginx had given up.
@@ -441,32 +441,7 @@ fn unconnected(picture: &Picture<'_>) -> FxHashSet<(i64, u32)> {
 
 /// Rows that share candidates, each group in order of the moments the requests were taken.
 fn groups(rows: &[Row], edges: &[Edges]) -> Vec<Vec<usize>> {
-    let mut owner: FxHashMap<usize, usize> = FxHashMap::default();
-    let mut parent: Vec<usize> = (0..edges.len()).collect();
-    fn root(parent: &mut [usize], mut node: usize) -> usize {
-        while let Some(up) = parent.get(node).copied().filter(|up| *up != node) {
-            let above = parent.get(up).copied().unwrap_or(up);
-            if let Some(slot) = parent.get_mut(node) {
-                *slot = above;
-            }
-            node = above;
-        }
-        node
-    }
-    for (kill, candidates) in edges.iter().enumerate() {
-        for candidate in candidates.keys() {
-            let other = *owner.entry(*candidate).or_insert(kill);
-            let (a, b) = (root(&mut parent, kill), root(&mut parent, other));
-            if let Some(slot) = parent.get_mut(a.max(b)) {
-                *slot = a.min(b);
-            }
-        }
-    }
-    let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
-    for kill in 0..edges.len() {
-        groups.entry(root(&mut parent, kill)).or_default().push(kill);
-    }
-    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    let mut groups = super::groups::connected(edges);
     for group in &mut groups {
         group.sort_by_key(|row| rows.get(*row).map(|row| (row.accepted_us, row.service)));
     }
@@ -600,7 +575,9 @@ fn solve(
         if let Some(access) = access {
             services.name(picture.events, row.service, access, accepted_us);
         }
-        matched.push(Matched { death: kill.death, access, candidates, sure, accepted_us });
+        let taken_us =
+            candidates.iter().filter_map(|access| Some(edge(*number, *access)?.taken?.accepted_us)).collect();
+        matched.push(Matched { death: kill.death, access, candidates, sure, taken_us });
     }
 }
 
