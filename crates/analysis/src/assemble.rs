@@ -30,6 +30,8 @@ pub struct Options {
     pub since_us: Option<i64>,
     /// Leave out events after this instant, µs UTC.
     pub until_us: Option<i64>,
+    /// How long recovery must hold, µs; 15 minutes unless told otherwise.
+    pub hold_us: Option<i64>,
 }
 
 /// A gap in a source longer than this ends a stretch of coverage, µs.
@@ -39,6 +41,7 @@ struct Gathered {
     inputs: Vec<read::Input>,
     standings: Vec<copies::Standing>,
     clocks: Vec<Clock>,
+    ordering: align::Ordering,
     notes: Vec<String>,
 }
 
@@ -47,8 +50,8 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
     let standings = copies::settle(&mut inputs);
-    let clocks = align::align(&mut inputs, &mut notes);
-    Ok(Gathered { inputs, standings, clocks, notes })
+    let (clocks, ordering) = align::align(&mut inputs, &standings, &mut notes);
+    Ok(Gathered { inputs, standings, clocks, ordering, notes })
 }
 
 /// What each input was taken for, without analysis.
@@ -56,7 +59,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering: _, notes } = gather(paths, options)?;
     let mut report = empty_report();
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -76,7 +79,7 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering, notes } = gather(paths, options)?;
     let mut events = Events::default();
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
@@ -88,7 +91,22 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let facts = Facts::of(&events);
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
-    let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
+    let spans: Vec<(Source, i64, i64)> = inputs
+        .iter()
+        .filter_map(|input| {
+            let (from, to) = input.partial.span?;
+            Some((input.source?, from, to))
+        })
+        .collect();
+    let picture = Picture {
+        events: &events,
+        deaths: &deaths,
+        facts: &facts,
+        ordering: &ordering,
+        window: span.unwrap_or((0, 0)),
+        spans: &spans,
+        streams: &streams,
+    };
     let mut services = Services::new(&events, &deaths, &streams);
     let chains = link::Chains::new(&picture, &mut services);
     let found = detect::incidents(&picture);
@@ -97,7 +115,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &chains, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &chains, &places, options))
         .collect();
     let look = Look { picture: &picture, places: &places, inputs: &inputs };
     report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
@@ -175,6 +193,7 @@ fn sort(events: &mut Events) {
     events.host.sort_by_key(|event| (event.us, event.input, event.line));
     events.probes.sort_by_key(|event| (event.us, event.input, event.line));
     events.kernel.sort_by_key(|event| (event.us, event.input, event.line));
+    events.join_follow_ups();
 }
 
 /// First and last instant of the logs (not of metrics alone).
@@ -311,7 +330,8 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
         .collect()
 }
 
-fn source_name(source: Source) -> &'static str {
+/// The name of a source in the report.
+pub(crate) fn source_name(source: Source) -> &'static str {
     match source {
         Source::Odoo => "odoo",
         Source::NginxAccess => "nginx_access",
@@ -343,6 +363,7 @@ fn explain(
     picture: &Picture<'_>,
     chains: &link::Chains,
     places: &Places<'_>,
+    options: &Options,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
     let severity = severity(found, &impact);
@@ -366,12 +387,15 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
         incident.links = link::find(found, picture, chains, places);
+        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
-        incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);
-        incident.recovery = recovery::judge(found, picture, later.map(|next| next.start_us));
+        let hold_us = options.hold_us.unwrap_or(recovery::HOLD_US);
+        incident.actions =
+            action::find(picture, places, found.start_us, found.end_us.saturating_add(hold_us));
+        incident.recovery =
+            recovery::judge(found, picture, later.map(|next| next.start_us), &incident.actions, hold_us);
     }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident
@@ -487,10 +511,10 @@ fn headline(report: &Report) -> String {
         };
     };
     let held = match incident.recovery.verdict {
-        "recovered" => "Recovery held for 15 minutes.",
-        "relapsed" => "It came back.",
-        "not_recovered" => "It had not recovered.",
-        _ => "Whether recovery held cannot be told.",
+        "recovered" => format!("Recovery held for {:.0} minutes.", incident.recovery.required_s / 60.0),
+        "relapsed" => "It came back.".to_owned(),
+        "not_recovered" => "It had not recovered.".to_owned(),
+        _ => "Whether recovery held cannot be told.".to_owned(),
     };
     let others = mattering().count() - 1;
     let more = if others == 0 { String::new() } else { format!(" {others} more below.") };

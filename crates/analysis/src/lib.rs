@@ -31,9 +31,11 @@ pub mod recovery;
 pub mod report;
 pub mod service;
 pub mod statistics;
+pub mod stretch;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;
+pub mod waits;
 
 mod assemble;
 

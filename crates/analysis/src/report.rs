@@ -365,6 +365,8 @@ pub struct Cause {
     pub cause: &'static str,
     /// Part it played.
     pub role: Role,
+    /// The evidenced cause that explains this one.
+    pub explained_by: Option<&'static str>,
     /// Weight of evidence, decibans.
     pub weight_db: f64,
     /// One sentence.
@@ -397,6 +399,8 @@ pub struct Evidence {
     pub statement: String,
     /// Weight, decibans.
     pub weight_db: f64,
+    /// Items of one family come from one source and are capped together.
+    pub family: &'static str,
     /// Where to look.
     pub refs: Vec<Reference>,
 }
@@ -538,6 +542,10 @@ pub struct Recovery {
     pub held_s: Option<f64>,
     /// Seconds required.
     pub required_s: f64,
+    /// Where it did not hold long enough: since when nothing is known to be bad.
+    pub improving_since: Option<Time>,
+    /// What the verdict alone does not say, such as a restart that reset the symptoms.
+    pub note: String,
     /// One by one.
     pub criteria: Vec<Criterion>,
 }
@@ -550,6 +558,8 @@ impl Default for Recovery {
             recovered_at: None,
             held_s: None,
             required_s: 900.0,
+            improving_since: None,
+            note: String::new(),
             criteria: Vec::new(),
         }
     }

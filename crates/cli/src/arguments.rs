@@ -20,6 +20,7 @@ Examples:
   stormtrace analyze odoo.log access.log.1.gz       single files
   zcat odoo.log.gz | stormtrace analyze -           standard input
   stormtrace inspect capture/                       what each file was taken for
+  stormtrace explain slow_queries                   what a cause is told by
 
 Exit codes: 0 done; 2 bad usage or unreadable input.";
 
@@ -30,6 +31,8 @@ pub enum Command {
     Analyze(Analyze),
     /// Show what each file was taken for, its span, zone, line ledger and copies
     Inspect(Inspect),
+    /// Show what a cause is told by, with weights, and what to do about it
+    Explain(Explain),
 }
 
 /// What to read and how.
@@ -67,6 +70,9 @@ pub struct Analyze {
     /// Leave out everything after this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// How long recovery must hold without a break, such as 15m, 900s or 1h [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = duration_us)]
+    pub hold: Option<i64>,
     /// Print nothing on standard output
     #[arg(short, long)]
     pub quiet: bool,
@@ -83,6 +89,26 @@ pub struct Inspect {
     pub format: String,
 }
 
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stormtrace explain slow_queries\n  stormtrace explain --all --format markdown"
+)]
+pub struct Explain {
+    /// The cause, as reports name it; none lists them
+    #[arg(value_name = "CAUSE")]
+    pub cause: Option<String>,
+    /// Every cause
+    #[arg(long, conflicts_with = "cause")]
+    pub all: bool,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|markdown")]
+    pub format: String,
+    /// When to colour the text
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -92,4 +118,12 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// `15m`, `900s`, `1h` or plain seconds as µs.
+fn duration_us(text: &str) -> Result<i64, String> {
+    stormtrace_analysis::facts::seconds(text)
+        .filter(|seconds| (10.0..=604_800.0).contains(seconds))
+        .map(|seconds| (seconds * 1e6) as i64)
+        .ok_or_else(|| format!("{text}: not a time from 10s to 7d, such as 15m"))
 }

@@ -26,6 +26,7 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         read: reading(&arguments.reading),
         since_us: arguments.since.as_deref().map(instant).transpose()?,
         until_us: arguments.until.as_deref().map(instant).transpose()?,
+        hold_us: arguments.hold,
     };
     let report =
         in_pool(&arguments.reading, || stormtrace_analysis::analyze(&arguments.reading.paths, &options))?;
@@ -83,7 +84,12 @@ fn in_pool<E: Into<anyhow::Error> + Send>(
 }
 
 fn terminal_options(arguments: &Reading) -> Options {
-    let color = match arguments.color {
+    options_for(arguments.color)
+}
+
+/// Options for standard output.
+pub fn options_for(color: Color) -> Options {
+    let color = match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),

@@ -11,8 +11,9 @@ pub mod transactions;
 use crate::detect::{Found, Picture};
 use crate::lives::{Death, Reason};
 use crate::place::Places;
-use crate::report::{Link, LinkBackend, LinkKill, LinkRequest, Time};
+use crate::report::{Link, LinkBackend, LinkBlocker, LinkKill, LinkRequest, Time};
 use crate::service::Services;
+use crate::waits::{Doing, Waits};
 use backends::Backend;
 use requests::{Matched, Sure};
 use transactions::End;
@@ -40,10 +41,14 @@ impl Chains {
 #[must_use]
 pub fn find(incident: &Found, picture: &Picture<'_>, chains: &Chains, places: &Places<'_>) -> Vec<Link> {
     let inside = |us: i64| (incident.start_us..=incident.end_us).contains(&us);
+    let waits = Waits::of(picture.events, incident.start_us, incident.end_us);
     let one = |matched: &Matched| {
         let death = picture.deaths.get(matched.death).filter(|death| inside(death.us))?;
         let backend = chains.backends.get(matched.death).copied().flatten();
-        Some(link(matched, death, backend, picture, places))
+        let mut link = link(matched, death, backend, picture, places);
+        link.root_blocker =
+            backend.and_then(|backend| root_blocker(backend.pid, death.us, &waits, picture, places));
+        Some(link)
     };
     chains.matched.iter().filter_map(one).collect()
 }
@@ -88,6 +93,28 @@ fn link(
         },
         reasons: reasons(matched, death, backend, picture),
     }
+}
+
+/// The session that the backend was waiting for, at the end of the chain, when its worker was killed.
+fn root_blocker(
+    backend: u32,
+    killed_us: i64,
+    waits: &Waits,
+    picture: &Picture<'_>,
+    places: &Places<'_>,
+) -> Option<LinkBlocker> {
+    let root = waits.root(waits.at(backend, killed_us)?.root?)?;
+    let text =
+        |number: u32| Some(picture.events.texts.get(number).to_owned()).filter(|text| !text.is_empty());
+    Some(LinkBlocker {
+        pid: root.pid,
+        application_name: text(root.application),
+        state: root.doing.map(|doing| match doing {
+            Doing::Idle => "idle in transaction".to_owned(),
+            Doing::Running => "active".to_owned(),
+        }),
+        reference: places.reference(root.place.0, root.place.1, root.place.2),
+    })
 }
 
 /// Why, in short sentences.
