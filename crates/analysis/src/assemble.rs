@@ -112,8 +112,8 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         streams: &streams,
     };
     let mut services = Services::new(&events, &deaths, &streams);
-    let matched = link::requests::find(&picture, &mut services);
-    let work = Work { services: &services, matched: &matched };
+    let chains = link::Chains::new(&picture, &mut services);
+    let work = Work { services: &services, chains: &chains };
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
@@ -387,7 +387,7 @@ fn zone_name(zone: Zone) -> String {
 /// What workers did, and what their kills cut short.
 struct Work<'a> {
     services: &'a Services,
-    matched: &'a [link::requests::Matched],
+    chains: &'a link::Chains,
 }
 
 fn explain(
@@ -424,10 +424,10 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.matched);
+        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.chains);
         incident.impact.saturation.blocked_worker_s =
             incident.worker_time.as_ref().map(|time| time.busy_worker_s);
-        incident.links = link::find(found, picture, work.matched, places);
+        incident.links = link::find(found, picture, work.chains, places);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);

@@ -566,8 +566,11 @@ pub struct Link {
     pub backend: Option<LinkBackend>,
     /// The session at the end of the chain of waits.
     pub root_blocker: Option<LinkBlocker>,
-    /// `exact`, `probable` or `set`.
+    /// `exact`: no other whole fits, or the `candidates` that do are the same failure (target, status, second); `probable`:
+    /// the best, but not proven; `set`: one of the candidates.
     pub confidence: &'static str,
+    /// Why, in short sentences.
+    pub reasons: Vec<String>,
 }
 
 /// A kill in a link.

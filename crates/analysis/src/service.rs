@@ -71,6 +71,8 @@ pub struct Services {
     free: FxHashMap<(u32, u32), Vec<Free>>,
     /// Inputs whose stamps are whole seconds.
     coarse: Vec<bool>,
+    /// Odoo logs the clients' addresses (`proxy_mode`), as nginx does.
+    clients_tell: bool,
 }
 
 impl Services {
@@ -81,6 +83,7 @@ impl Services {
             answered: vec![false; events.access.len()],
             free: free_moments(events, deaths, streams),
             coarse: coarse_inputs(&events.access),
+            clients_tell: clients_tell(events),
             ..Services::default()
         };
         services.pair(events, streams);
@@ -131,15 +134,22 @@ impl Services {
         }
     }
 
+    /// What a worker's line and nginx's line of one request share: client (where Odoo knows it), method and path.
+    #[must_use]
+    pub fn target(&self, client: u32, method: u32, path: u32) -> Target {
+        (if self.clients_tell { client } else { 0 }, method, path)
+    }
+
     fn pair(&mut self, events: &Events, streams: &[u32]) {
-        let mut lanes: FxHashMap<(u32, u32), Lines> = FxHashMap::default();
-        let wanted: FxHashSet<(u32, u32)> =
-            events.served.iter().map(|served| (served.method, served.path)).collect();
+        let mut lanes: FxHashMap<Target, Lines> = FxHashMap::default();
+        for served in events.served.iter().filter(|served| !served.evented) {
+            lanes.entry(self.target(served.client, served.method, served.path)).or_default();
+        }
         for (index, access) in events.access.iter().enumerate() {
-            if access.lane == Lane::Static || !wanted.contains(&(access.method, access.path)) {
+            let target = self.target(access.client, access.method, access.path);
+            let Some(lines) = lanes.get_mut(&target).filter(|_| access.lane != Lane::Static) else {
                 continue;
-            }
-            let lines = lanes.entry((access.method, access.path)).or_default();
+            };
             match lines.by_status.iter_mut().find(|(status, _)| *status == access.status) {
                 Some((_, queue)) => queue.open.push(index),
                 None => lines.by_status.push((access.status, Queue { open: vec![index], next: 0 })),
@@ -148,7 +158,7 @@ impl Services {
         let workers = || events.served.iter().enumerate().filter(|(_, served)| !served.evented);
         for (number, served) in workers() {
             let partner = lanes
-                .get_mut(&(served.method, served.path))
+                .get_mut(&self.target(served.client, served.method, served.path))
                 .and_then(|lines| self.answer_in_time(served, lines, &events.access));
             let outcome = if partner.is_some() { Outcome::Answered } else { Outcome::Unseen };
             self.add(events, streams, number, partner, outcome);
@@ -220,6 +230,9 @@ impl Services {
     }
 }
 
+/// Hash of the client or 0, method, path.
+pub type Target = (u32, u32, u32);
+
 /// When the worker took a request that it answered, µs.
 #[must_use]
 pub fn accepted(served: &Served) -> Option<i64> {
@@ -244,6 +257,16 @@ impl Queue {
         let index = *self.open.get(self.next)?;
         Some((index, access.get(index)?))
     }
+}
+
+/// Whether workers' lines name the clients that nginx's lines name: several clients, and nearly all of them known to nginx.
+fn clients_tell(events: &Events) -> bool {
+    let known: FxHashSet<u32> =
+        events.access.iter().map(|access| access.client).filter(|it| *it != 0).collect();
+    let served = || events.served.iter().filter(|served| !served.evented);
+    let distinct: FxHashSet<u32> = served().map(|served| served.client).collect();
+    let same = served().filter(|served| known.contains(&served.client)).count();
+    distinct.len() > 1 && 10 * same >= 9 * served().count()
 }
 
 /// When the workers that were killed had been seen free.

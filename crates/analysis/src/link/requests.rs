@@ -10,7 +10,7 @@ use super::queue::{self, Queue, Taken};
 use crate::detect::Picture;
 use crate::events::{Access, Lane};
 use crate::lives::Reason;
-use crate::service::{JITTER_US, LONGEST_QUEUE_US, Outcome, Service, Services};
+use crate::service::{JITTER_US, LONGEST_QUEUE_US, Outcome, Service, Services, Target};
 
 /// A worker pings the master, then waits this long for a connection; the master looks this often (`beat` in Odoo's
 /// `service/server.py`), µs.
@@ -65,8 +65,8 @@ pub struct Matched {
     pub candidates: Vec<usize>,
     /// How sure.
     pub sure: Sure,
-    /// When the worker took the request, µs.
-    pub accepted_us: Option<i64>,
+    /// When the worker may have taken the request, µs, by candidate; empty if nothing tells.
+    pub taken_us: Vec<i64>,
 }
 
 /// A worker that took a request which has no line of its own end: killed in the middle, or answering when nginx had given up.
@@ -80,7 +80,7 @@ struct Row {
 
 enum Taker {
     Killed(Killed),
-    Late { accepted_us: i64, end_us: i64, method: u32, path: u32 },
+    Late { accepted_us: i64, end_us: i64, target: Target },
 }
 
 struct Killed {
@@ -152,8 +152,7 @@ fn rows(picture: &Picture<'_>, services: &Services) -> Vec<Row> {
                 Taker::Late {
                     accepted_us: service.accepted_us?,
                     end_us: served.end_us,
-                    method: served.method,
-                    path: served.path,
+                    target: services.target(served.client, served.method, served.path),
                 }
             }
             _ => return None,
@@ -172,32 +171,32 @@ struct Candidates<'p> {
     by_end: Vec<(i64, usize)>,
     /// Given up before, in order of arrival.
     by_arrival: Vec<(i64, usize)>,
-    /// The same by method and path.
-    by_target: FxHashMap<(u32, u32), Vec<(i64, usize)>>,
+    /// The same by target.
+    by_target: FxHashMap<Target, Vec<(i64, usize)>>,
     read_timeout_us: Option<i64>,
 }
 
 impl<'p> Candidates<'p> {
     fn new(picture: &'p Picture<'p>, services: &'p Services) -> Self {
-        let known = services.list.iter().filter(|service| service.outcome != Outcome::Killed);
-        let taken = known.filter_map(|service| {
-            let access = picture.events.access.get(service.access?)?;
-            let rounding_us = services.rounding_us(access);
-            Some(Taken {
-                accepted_us: service.accepted_us?,
-                arrived_us: service.arrived_us? + access.connect_us.unwrap_or(0).max(0),
-                slack_us: (NEXT_US, ARRIVAL_US + rounding_us),
-            })
-        });
         let mut found = Candidates {
             picture,
             services,
-            queue: Queue::new(taken.collect()),
+            queue: Queue::new(Vec::new()),
             by_end: Vec::new(),
             by_arrival: Vec::new(),
             by_target: FxHashMap::default(),
             read_timeout_us: picture.facts.proxy_read_timeout_s.map(|timeout_s| (timeout_s * 1e6) as i64),
         };
+        let known = services.list.iter().filter(|service| service.outcome != Outcome::Killed);
+        let taken = known.filter_map(|service| {
+            let access = picture.events.access.get(service.access?)?;
+            Some(Taken {
+                accepted_us: service.accepted_us?,
+                arrived_us: found.arrival(access)?,
+                slack_us: (NEXT_US, ARRIVAL_US + services.rounding_us(access)),
+            })
+        });
+        found.queue = Queue::new(taken.collect());
         let unconnected = unconnected(picture);
         for (index, access) in picture.events.access.iter().enumerate() {
             if access.lane != Lane::Http || access.never_connected || services.was_answered(index) {
@@ -217,7 +216,8 @@ impl<'p> Candidates<'p> {
         found.by_arrival.sort_unstable();
         for (arrived_us, index) in &found.by_arrival {
             if let Some(access) = picture.events.access.get(*index) {
-                found.by_target.entry((access.method, access.path)).or_default().push((*arrived_us, *index));
+                let target = services.target(access.client, access.method, access.path);
+                found.by_target.entry(target).or_default().push((*arrived_us, *index));
             }
         }
         found
@@ -233,21 +233,22 @@ impl<'p> Candidates<'p> {
         too_early || unconnected.contains(&(second, access.path))
     }
 
-    /// Arrival of a request; a 504 without `request_time` came `proxy_read_timeout` before its end.
+    /// When a request joined the accept queue: a 504 ends `proxy_read_timeout` after that, others arrived `request_time`
+    /// before their end and needed some time to connect.
     fn arrival(&self, access: &Access) -> Option<i64> {
-        match access.request_time_us {
-            Some(_) => Some(access.arrival_us()),
-            None if access.status == 504 => Some(access.end_us - self.read_timeout_us?),
-            None => None,
+        match (access.status, self.read_timeout_us) {
+            (504, Some(timeout_us)) => Some(access.end_us - timeout_us),
+            _ if access.request_time_us.is_some() => {
+                Some(access.arrival_us() + access.connect_us.unwrap_or(0).max(0))
+            }
+            _ => None,
         }
     }
 
     fn of(&self, row: &Row) -> Edges {
         let mut edges = match &row.what {
             Taker::Killed(kill) => self.of_killed(kill),
-            Taker::Late { accepted_us, end_us, method, path } => {
-                self.of_late(*accepted_us, *end_us, (*method, *path))
-            }
+            Taker::Late { accepted_us, end_us, target } => self.of_late(*accepted_us, *end_us, *target),
         };
         edges.sort_unstable_by_key(|(index, edge)| (edge.cost, *index));
         edges.truncate(MOST_CANDIDATES);
@@ -255,7 +256,7 @@ impl<'p> Candidates<'p> {
     }
 
     /// Requests of the target that nginx gave up before the worker was done, and that came before it began.
-    fn of_late(&self, accepted_us: i64, end_us: i64, target: (u32, u32)) -> Vec<(usize, Edge)> {
+    fn of_late(&self, accepted_us: i64, end_us: i64, target: Target) -> Vec<(usize, Edge)> {
         let Some(list) = self.by_target.get(&target) else { return Vec::new() };
         let (first, last) = self.queue.arrivals(accepted_us - NEXT_US, accepted_us + NEXT_US);
         let from = first.saturating_sub(FAR_US).max(accepted_us - LONGEST_QUEUE_US);
@@ -270,7 +271,7 @@ impl<'p> Candidates<'p> {
             let Some(arrived) = self.arrival(access) else {
                 return Some(Edge { cost: END_ONLY / 2, taken: None, queued: false });
             };
-            let joined_us = arrived + access.connect_us.unwrap_or(0).max(0);
+            let joined_us = arrived;
             let slack_us = ARRIVAL_US + rounding_us;
             if joined_us > accepted_us + JITTER_US {
                 return None;
@@ -347,7 +348,7 @@ impl<'p> Candidates<'p> {
             let fits = kill.limit_us.is_none_or(|limit| access.end_us > kill.us - limit - BEAT_US);
             return (with_kill || fits).then_some(Edge { cost, taken: None, queued: false });
         };
-        let joined_us = arrived + (end_us - access.end_us) + access.connect_us.unwrap_or(0).max(0);
+        let joined_us = arrived + (end_us - access.end_us);
         let arrival_slack_us =
             ARRIVAL_US + if with_kill { NOTICE_US.min(rounding_us) / 10 } else { rounding_us };
         if joined_us >= kill.us + kill.rounding_us {
@@ -440,32 +441,7 @@ fn unconnected(picture: &Picture<'_>) -> FxHashSet<(i64, u32)> {
 
 /// Rows that share candidates, each group in order of the moments the requests were taken.
 fn groups(rows: &[Row], edges: &[Edges]) -> Vec<Vec<usize>> {
-    let mut owner: FxHashMap<usize, usize> = FxHashMap::default();
-    let mut parent: Vec<usize> = (0..edges.len()).collect();
-    fn root(parent: &mut [usize], mut node: usize) -> usize {
-        while let Some(up) = parent.get(node).copied().filter(|up| *up != node) {
-            let above = parent.get(up).copied().unwrap_or(up);
-            if let Some(slot) = parent.get_mut(node) {
-                *slot = above;
-            }
-            node = above;
-        }
-        node
-    }
-    for (kill, candidates) in edges.iter().enumerate() {
-        for candidate in candidates.keys() {
-            let other = *owner.entry(*candidate).or_insert(kill);
-            let (a, b) = (root(&mut parent, kill), root(&mut parent, other));
-            if let Some(slot) = parent.get_mut(a.max(b)) {
-                *slot = a.min(b);
-            }
-        }
-    }
-    let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
-    for kill in 0..edges.len() {
-        groups.entry(root(&mut parent, kill)).or_default().push(kill);
-    }
-    let mut groups: Vec<Vec<usize>> = groups.into_values().collect();
+    let mut groups = super::groups::connected(edges);
     for group in &mut groups {
         group.sort_by_key(|row| rows.get(*row).map(|row| (row.accepted_us, row.service)));
     }
@@ -599,7 +575,9 @@ fn solve(
         if let Some(access) = access {
             services.name(picture.events, row.service, access, accepted_us);
         }
-        matched.push(Matched { death: kill.death, access, candidates, sure, accepted_us });
+        let taken_us =
+            candidates.iter().filter_map(|access| Some(edge(*number, *access)?.taken?.accepted_us)).collect();
+        matched.push(Matched { death: kill.death, access, candidates, sure, taken_us });
     }
 }
 

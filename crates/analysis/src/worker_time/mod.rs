@@ -9,13 +9,15 @@ pub mod work;
 
 use std::collections::BTreeMap;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use self::sessions::{Holder, Stretch};
 use crate::events::PostgresFact;
-use crate::link::backends;
+use crate::link::Chains;
+use crate::link::backends::Backend;
 use crate::link::requests::Matched;
+use crate::link::transactions::End;
 use crate::lives::Reason;
 use crate::queue::{Scene, timing};
 use crate::report::{Division, Reference, Saturation, WorkerTime, WorkerTimeRow};
@@ -37,9 +39,9 @@ const BUSY_PERCENT: f64 = 90.0;
 const IDLE_PERCENT: f64 = 50.0;
 const RISE_PERCENT: f64 = 10.0;
 
-/// Divides the workers' time. `matched` are the links of all kills.
+/// Divides the workers' time. `chains` are the links of all kills.
 #[must_use]
-pub fn measure(scene: &Scene<'_>, saturation: &Saturation, matched: &[Matched]) -> Option<WorkerTime> {
+pub fn measure(scene: &Scene<'_>, saturation: &Saturation, chains: &Chains) -> Option<WorkerTime> {
     let (from, to) = (scene.incident.start_us, scene.incident.end_us);
     let held: Vec<&Service> = scene
         .services
@@ -52,15 +54,8 @@ pub fn measure(scene: &Scene<'_>, saturation: &Saturation, matched: &[Matched]) 
     let events = scene.picture.events;
     let waits = Waits::of(events, from - AROUND_US, to + AROUND_US);
     let stretches = sessions::stretches(events, &waits, from - AROUND_US, to + AROUND_US);
-    let killed: FxHashSet<usize> = held.iter().filter_map(|service| service.death).collect();
-    let matched: Vec<Matched> = matched.iter().filter(|link| killed.contains(&link.death)).cloned().collect();
-    let backends: FxHashMap<usize, u32> = matched
-        .iter()
-        .zip(backends::find(scene.picture, &matched))
-        .filter_map(|(link, end)| Some((link.death, events.postgres.get(end?)?.pid)))
-        .collect();
     let runs = work::cron_runs(scene.picture, from, to);
-    let holders = holders(scene, &held, &runs, &backends);
+    let holders = holders(scene, &held, &runs, chains);
     let assigned =
         sessions::assign(&stretches, &holders.iter().map(|(holder, _)| *holder).collect::<Vec<_>>());
     // The stretches of each request, cut to it and to the incident.
@@ -77,8 +72,8 @@ pub fn measure(scene: &Scene<'_>, saturation: &Saturation, matched: &[Matched]) 
         .iter()
         .zip(&own)
         .map(|(service, own)| {
-            let linked = service.death.is_some_and(|death| backends.contains_key(&death));
-            piece(scene, service, own, linked || connections.all_ended_at(service.end_us))
+            let idle = idle_at_kill(chains, service) || connections.all_ended_at(service.end_us);
+            piece(scene, service, own, idle)
         })
         .collect();
     let capacity_us = scene.picture.facts.workers.map(|workers| i64::from(workers).saturating_mul(to - from));
@@ -89,7 +84,7 @@ pub fn measure(scene: &Scene<'_>, saturation: &Saturation, matched: &[Matched]) 
     let total = Total { busy_us, capacity_us };
     let mut divisions = vec![
         activities(scene, &pieces).finish("activity", &total, true),
-        endpoints(scene, &pieces, &matched).finish("endpoint", &total, true),
+        endpoints(scene, &pieces, &chains.matched).finish("endpoint", &total, true),
         queries(scene, &own).finish("query", &total, false),
         root_blockers(scene, &own, &waits).finish("root_blocker", &total, false),
         outcomes(scene, &pieces).finish("outcome", &total, true),
@@ -158,6 +153,16 @@ fn piece<'s>(
     Piece { service, us, waited_us, sql_us, python_us, computed }
 }
 
+fn backend(chains: &Chains, service: &Service) -> Option<Backend> {
+    chains.backends.get(service.death?).copied().flatten()
+}
+
+/// The backend of a killed worker read the end of its connection at once, so it was between two statements.
+fn idle_at_kill(chains: &Chains, service: &Service) -> bool {
+    let end = backend(chains, service).and_then(|backend| backend.end_after_us);
+    end.is_some_and(|(end, after_us)| end == End::Eof && after_us <= NEAR_US)
+}
+
 /// Ends of connections (`unexpected EOF`) and of workers, sorted, µs.
 struct Connections {
     lost: Vec<i64>,
@@ -190,7 +195,7 @@ fn holders(
     scene: &Scene<'_>,
     held: &[&Service],
     runs: &[work::CronRun],
-    backends: &FxHashMap<usize, u32>,
+    chains: &Chains,
 ) -> Vec<(Holder, Option<usize>)> {
     let requests = held.iter().enumerate().map(|(number, service)| {
         let served = service.served.and_then(|served| scene.picture.events.served.get(served));
@@ -201,7 +206,7 @@ fn holders(
             to_us: service.end_us,
             sql_us: served.and_then(|served| served.query_us),
             killed: service.outcome == Outcome::Killed,
-            backend: service.death.and_then(|death| backends.get(&death)).copied(),
+            backend: backend(chains, service).map(|backend| backend.pid),
         };
         (holder, Some(number))
     });
@@ -418,7 +423,6 @@ mod tests {
     use crate::detect::{Found, Picture};
     use crate::events::{Access, Events, Lane, PostgresEvent, Served};
     use crate::facts::Facts;
-    use crate::link::requests::find;
     use crate::lives::Death;
     use crate::place::Places;
     use crate::report::Kind;
@@ -514,13 +518,13 @@ mod tests {
             isolated: false,
         };
         let mut services = Services::new(events, deaths, picture.streams);
-        let matched = find(&picture, &mut services);
+        let chains = Chains::new(&picture, &mut services);
         let own = work::services(&services, &picture, 0, to_s * S);
         let labels = ["odoo.log".to_owned(), "access.log".to_owned(), "postgres.log".to_owned()];
         let places = Places { labels: &labels };
         let scene = Scene { incident: &incident, picture: &picture, services: &own, places: &places };
         let saturation = crate::queue::measure(&scene);
-        measure(&scene, &saturation, &matched).unwrap()
+        measure(&scene, &saturation, &chains).unwrap()
     }
 
     fn row<'t>(time: &'t WorkerTime, by: &str, name: &str) -> &'t WorkerTimeRow {
