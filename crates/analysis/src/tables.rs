@@ -217,6 +217,7 @@ mod tests {
             never_connected: false,
             status,
             upstream_status: status,
+            client: 0,
             upstream_port: 8069,
             lane: Lane::Http,
             path,

@@ -81,6 +81,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 reference: reference("pg_stat_activity.csv", 38, 120),
             }),
             confidence: if number % 4 == 3 { "set" } else { "exact" },
+            reasons: strings(&["the only request that ended with the kill"]),
         })
         .collect();
 

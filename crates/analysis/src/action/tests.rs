@@ -31,7 +31,6 @@ fn find(events: &Events) -> Vec<Action> {
         events,
         deaths: &[],
         facts: &facts,
-        ordering: &crate::align::Ordering::default(),
         window: (0, 10_000 * SECOND),
         spans: &[],
         streams: &[],
