@@ -380,6 +380,7 @@ fn explain(
         impact,
         diagnosis: Diagnosis::default(),
         links: Vec::new(),
+        chains: Vec::new(),
         correlations: Vec::new(),
         actions: Vec::new(),
         recovery: Recovery::default(),
@@ -388,6 +389,7 @@ fn explain(
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
         incident.links = link::find(found, picture, chains, places);
+        incident.chains = link::chains::count(&incident.links);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);

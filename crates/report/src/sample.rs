@@ -207,6 +207,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             ],
             missing: strings(&["host samples (sar or vmstat) for 18:30–18:52"]),
         },
+        chains: stormtrace_analysis::link::chains::count(&links),
         links,
         correlations: vec![Correlation {
             leader: "lock_waits",
@@ -284,6 +285,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
     lone.diagnosis = Diagnosis::default();
     lone.recovery = Recovery::default();
     lone.links.clear();
+    lone.chains.clear();
     lone.correlations.clear();
     lone.actions.clear();
 
