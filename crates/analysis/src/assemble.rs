@@ -417,6 +417,7 @@ fn explain(
         worker_time: None,
         diagnosis: Diagnosis::default(),
         links: Vec::new(),
+        chains: Vec::new(),
         correlations: Vec::new(),
         actions: Vec::new(),
         recovery: Recovery::default(),
@@ -428,6 +429,7 @@ fn explain(
         incident.impact.saturation.blocked_worker_s =
             incident.worker_time.as_ref().map(|time| time.busy_worker_s);
         incident.links = link::find(found, picture, work.chains, places);
+        incident.chains = link::chains::count(&incident.links);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);

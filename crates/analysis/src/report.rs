@@ -227,6 +227,8 @@ pub struct Incident {
     pub diagnosis: Diagnosis,
     /// Kill to request to backend to blocker.
     pub links: Vec<Link>,
+    /// The same kills, counted by what they were stuck in, most first.
+    pub chains: Vec<Chain>,
     /// Coincidence of series after shifting events to their start.
     pub correlations: Vec<Correlation>,
     /// What operators did.
@@ -571,6 +573,25 @@ pub struct Link {
     pub confidence: &'static str,
     /// Why, in short sentences.
     pub reasons: Vec<String>,
+}
+
+/// Kills that ended the same kind of request behind the same session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chain {
+    /// Kills.
+    pub kills: u64,
+    /// First of them.
+    pub first: Time,
+    /// Last of them.
+    pub last: Time,
+    /// Method of the request; null where it is not known which request it was.
+    pub method: Option<String>,
+    /// Path of the request.
+    pub path: Option<String>,
+    /// Kills of which the backend is known.
+    pub backends: u64,
+    /// The session that all of these backends waited for.
+    pub root_blocker: Option<LinkBlocker>,
 }
 
 /// A kill in a link.

@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 
 use stormtrace_analysis::report::{
-    Cause, EvidenceStatus, Incident, Input, Link, LinkRequest, Reference, Report, Time, Verdict,
+    Cause, EvidenceStatus, Incident, Input, Link, LinkBlocker, LinkRequest, Reference, Report, Time, Verdict,
 };
 
 use crate::escape::{markdown_code, markdown_code_cell, markdown_fence, markdown_text};
@@ -15,7 +15,7 @@ use crate::{Options, View, Writer, words};
 pub struct Markdown;
 
 const REFERENCES_SHOWN: usize = 3;
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
 const ISOLATED_SHOWN: usize = 20;
 
 /// Log text as a sentence, without secrets.
@@ -340,7 +340,23 @@ fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     }
     writeln!(
         out,
-        "### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
+        "### What the killed workers were doing\n\n| Kills | Request | Blocked by |\n|---|---|---|"
+    )?;
+    for chain in incident.chains.iter().take(LINKS_SHOWN) {
+        let request = match (&chain.method, &chain.path) {
+            (Some(method), Some(path)) => code_cell(&format!("{method} {}", words::shortened(path, 120))),
+            _ => "one of several requests, or unknown".to_owned(),
+        };
+        let kills = words::chain_kills(chain, incident.start);
+        writeln!(out, "| {kills} | {request} | {} |", blocked_by(chain.root_blocker.as_ref()))?;
+    }
+    let hidden = incident.chains.len().saturating_sub(LINKS_SHOWN);
+    if hidden > 0 {
+        writeln!(out, "\n… and {hidden} more")?;
+    }
+    writeln!(
+        out,
+        "\n### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
          |---|---|---|---|---|---|"
     )?;
     for link in incident.links.iter().take(LINKS_SHOWN) {
@@ -355,7 +371,7 @@ fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
             link.backend
                 .as_ref()
                 .map_or_else(|| words::UNKNOWN.to_owned(), |backend| backend.pid.to_string()),
-            blocked_by(link),
+            blocked_by(link.root_blocker.as_ref()),
             words::confidence(link.confidence),
             places.join(", ")
         )?;
@@ -379,8 +395,8 @@ fn requested(link: &Link) -> String {
     }
 }
 
-fn blocked_by(link: &Link) -> String {
-    let Some(blocker) = &link.root_blocker else { return words::UNKNOWN.to_owned() };
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return words::UNKNOWN.to_owned() };
     let mut text = blocker.pid.to_string();
     for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
         text.push_str(&format!(", {}", safe(detail)));

@@ -259,6 +259,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             ],
             missing: strings(&["host samples (sar or vmstat) for 18:30–18:52"]),
         },
+        chains: stormtrace_analysis::link::chains::count(&links),
         links,
         correlations: vec![Correlation {
             leader: "lock_waits",
@@ -337,6 +338,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
     lone.recovery = Recovery::default();
     lone.worker_time = None;
     lone.links.clear();
+    lone.chains.clear();
     lone.correlations.clear();
     lone.actions.clear();
 

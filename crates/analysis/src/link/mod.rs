@@ -3,6 +3,7 @@
 
 mod assignment;
 pub mod backends;
+pub mod chains;
 pub mod groups;
 pub mod queue;
 pub mod requests;

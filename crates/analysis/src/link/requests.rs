@@ -2,6 +2,7 @@
 //! first in, first out.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use stormtrace_logs::format::Source;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
@@ -565,7 +566,9 @@ fn solve(
         let candidates: Vec<usize> = near.into_iter().map(|(_, access)| access).collect();
         let unseen = margins.iter().skip(columns.len()).any(|margin| *margin < CERTAIN);
         let alike = candidates.iter().all(|access| same_failure(picture, choice, *access));
-        let sure = match (choice.is_some() && alike, unseen) {
+        // Unless something ties the two clocks together, time proves nothing.
+        let tied = picture.ordering.uncertainty_us(Source::Odoo, Source::NginxAccess).is_some();
+        let sure = match (choice.is_some() && alike, unseen || !tied) {
             (true, false) => Sure::Exact,
             (true, true) => Sure::Probable,
             (false, _) => Sure::Set,

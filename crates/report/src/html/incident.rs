@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 
 use stormtrace_analysis::report::{
-    Cause, Certainty, EvidenceStatus, Incident, Link, LinkRequest, Reference, Report,
+    Cause, Certainty, Chain, EvidenceStatus, Incident, Link, LinkBlocker, LinkRequest, Reference, Report,
 };
 
 use super::parts::{badge, reference, references, safe, section, severity_badge, table};
 use crate::words;
 
 /// Links shown before the rest folds away.
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
+const CHAINS_SHOWN: usize = 8;
 /// Isolated failures shown before the rest folds away.
 const ISOLATED_SHOWN: usize = 20;
 
@@ -212,7 +213,14 @@ fn links(body: &mut String, incident: &Incident) {
         ("Blocked by", "t"),
         ("Confidence", "w"),
     ];
-    let _ = writeln!(body, "<h3>From each kill to its blocker</h3>\n<div class=\"box\">");
+    let rows = incident.chains.iter().take(CHAINS_SHOWN).map(|chain| chain_row(incident, chain));
+    let _ = writeln!(body, "<h3>What the killed workers were doing</h3>\n<div class=\"box\">");
+    body.push_str(&table(&[("Kills", "w"), ("Request", "t"), ("Blocked by", "t")], rows));
+    let hidden = incident.chains.len().saturating_sub(CHAINS_SHOWN);
+    if hidden > 0 {
+        let _ = writeln!(body, "<p>… and {hidden} more</p>");
+    }
+    let _ = writeln!(body, "</div>\n<h3>From each kill to its blocker</h3>\n<div class=\"box\">");
     body.push_str(&table(&columns, links.iter().take(LINKS_SHOWN).map(|link| link_row(incident, link))));
     let hidden = links.len().saturating_sub(LINKS_SHOWN);
     if hidden > 0 {
@@ -251,19 +259,32 @@ fn link_row(incident: &Incident, link: &Link) -> Vec<String> {
                 format!("{}{query}{}", backend.pid, place(&backend.reference))
             },
         ),
-        link.root_blocker.as_ref().map_or_else(
-            || words::UNKNOWN.to_owned(),
-            |blocker| {
-                let mut text = blocker.pid.to_string();
-                for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
-                    let _ = write!(text, ", {}", safe(detail));
-                }
-                text.push_str(&place(&blocker.reference));
-                text
-            },
-        ),
-        safe(words::confidence(link.confidence)),
+        blocked_by(link.root_blocker.as_ref()),
+        link.reasons.iter().fold(safe(words::confidence(link.confidence)), |text, reason| {
+            format!("{text}<div class=\"ref\">{}</div>", safe(reason))
+        }),
     ]
+}
+
+fn chain_row(incident: &Incident, chain: &Chain) -> Vec<String> {
+    vec![
+        words::chain_kills(chain, incident.start),
+        match (&chain.method, &chain.path) {
+            (Some(method), Some(path)) => format!("<code>{} {}</code>", safe(method), safe(path)),
+            _ => "one of several requests, or unknown".to_owned(),
+        },
+        blocked_by(chain.root_blocker.as_ref()),
+    ]
+}
+
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return words::UNKNOWN.to_owned() };
+    let mut text = blocker.pid.to_string();
+    for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
+        let _ = write!(text, ", {}", safe(detail));
+    }
+    let _ = write!(text, "<div class=\"ref\">{}</div>", reference(&blocker.reference));
+    text
 }
 
 fn correlations(body: &mut String, incident: &Incident) {

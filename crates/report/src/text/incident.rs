@@ -2,13 +2,16 @@
 
 use std::io::Result;
 
-use stormtrace_analysis::report::{Cause, EvidenceStatus, Incident, Link, LinkRequest, Reference, Report};
+use stormtrace_analysis::report::{
+    Cause, Chain, EvidenceStatus, Incident, Link, LinkBlocker, LinkRequest, Reference, Report,
+};
 
 use super::page::Page;
 use super::{place, places, safe, timeline};
 use crate::words;
 
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
+const CHAINS_SHOWN: usize = 6;
 const ACTIONS_SHOWN: usize = 30;
 const ISOLATED_SHOWN: usize = 20;
 /// Endpoints and statements are cut to this many columns.
@@ -163,13 +166,39 @@ fn links(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
     if incident.links.is_empty() {
         return Ok(());
     }
+    page.subheading("What the killed workers were doing")?;
+    for chain in incident.chains.iter().take(CHAINS_SHOWN) {
+        page.wrapped("  ", "      ", &chain_row(incident, chain))?;
+    }
+    page.more("  ", incident.chains.len(), CHAINS_SHOWN)?;
     page.subheading("Kill → request → backend → blocker")?;
     for link in incident.links.iter().take(LINKS_SHOWN) {
         page.wrapped("  ", "            ", &chain(incident, link))?;
+        if !link.reasons.is_empty() {
+            page.faint("            ", &safe(&link.reasons.join("; ")))?;
+        }
         let places: Vec<_> = words::link_places(link).into_iter().map(place).collect();
         page.faint("            ", &places.join(" · "))?;
     }
     page.more("  ", incident.links.len(), LINKS_SHOWN)
+}
+
+fn chain_row(incident: &Incident, chain: &Chain) -> String {
+    let kills = words::chain_kills(chain, incident.start);
+    let request = match (&chain.method, &chain.path) {
+        (Some(method), Some(path)) => format!("{} {}", safe(method), safe(&words::shortened(path, 120))),
+        _ => "one of several requests, or unknown".to_owned(),
+    };
+    format!("{kills}: {request}{}", blocked_by(chain.root_blocker.as_ref()))
+}
+
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return String::new() };
+    let mut text = format!(" → blocked by {}", blocker.pid);
+    for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
+        text.push_str(&format!(", {}", safe(detail)));
+    }
+    text
 }
 
 fn chain(incident: &Incident, link: &Link) -> String {
@@ -190,12 +219,7 @@ fn chain(incident: &Incident, link: &Link) -> String {
     if let Some(backend) = &link.backend {
         text.push_str(&format!(" → backend {}", backend.pid));
     }
-    if let Some(blocker) = &link.root_blocker {
-        text.push_str(&format!(" → blocked by {}", blocker.pid));
-        for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
-            text.push_str(&format!(", {}", safe(detail)));
-        }
-    }
+    text.push_str(&blocked_by(link.root_blocker.as_ref()));
     text.push_str(&format!(" [{}]", words::confidence(link.confidence)));
     text
 }

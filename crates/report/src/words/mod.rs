@@ -8,8 +8,8 @@ pub mod worker_time;
 use std::collections::BTreeMap;
 
 use stormtrace_analysis::report::{
-    Certainty, Culprit, EvidenceStatus, Impact, Incident, Input, Kind, Link, Recovery, Reference, Report,
-    Requests, Role, Severity, Verdict, Window,
+    Certainty, Chain, Culprit, EvidenceStatus, Impact, Incident, Input, Kind, Link, Recovery, Reference,
+    Report, Requests, Role, Severity, Time, Verdict, Window,
 };
 
 pub use self::number::*;
@@ -159,6 +159,15 @@ pub fn window(window: Option<&Window>) -> String {
 
 pub fn place(reference: &Reference) -> String {
     format!("{}:{}", reference.path, reference.line)
+}
+
+/// What the workers of a chain were stuck in: kills, and until when from when.
+pub fn chain_kills(chain: &Chain, near: Time) -> String {
+    let kills = plural(chain.kills, "kill", "kills");
+    match (clock_near(chain.first, near), clock_near(chain.last, near)) {
+        (first, last) if first == last => format!("{kills} at {first}"),
+        (first, last) => format!("{kills}, {first} to {last}"),
+    }
 }
 
 /// All places of a link, along the chain.
