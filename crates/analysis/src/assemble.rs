@@ -10,7 +10,6 @@ use crate::cause::{self, measures};
 use crate::detect::{self, Found, Picture};
 use crate::events::{Events, Lane};
 use crate::facts::Facts;
-use crate::finding::{self, Look};
 use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
@@ -18,7 +17,7 @@ use crate::report::{
     Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
     Tool, Totals, Verdict, Window,
 };
-use crate::{action, align, copies, correlate, impact, link, recovery, timeline};
+use crate::{action, align, copies, correlate, finding, impact, link, recovery, timeline};
 
 /// How to analyse.
 #[derive(Debug, Clone, Default)]
@@ -96,8 +95,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         .enumerate()
         .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
         .collect();
-    let look = Look { picture: &picture, places: &places, inputs: &inputs };
-    report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
+    report.findings = finding::all(&picture, &places, &inputs);
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
     report.coverage = coverage(&events, &inputs, options);
     if let Some(span) = span {
