@@ -33,7 +33,7 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
 
 /// The level that `log_handler` gives werkzeug, other than by the default for all.
 fn werkzeug_level(handlers: &str) -> Option<&str> {
-    let entries = handlers.split(',').filter_map(|entry| entry.trim().split_once(':'));
-    let (_, level) = entries.filter(|(logger, _)| *logger == "werkzeug").last()?;
+    let mut entries = handlers.split(',').rev().filter_map(|entry| entry.trim().split_once(':'));
+    let (_, level) = entries.find(|(logger, _)| *logger == "werkzeug")?;
     Some(level.trim())
 }
