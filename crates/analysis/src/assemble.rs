@@ -86,7 +86,21 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let facts = Facts::of(&events);
     let deaths = lives::deaths(&events, &streams);
     let span = window(&events);
-    let picture = Picture { events: &events, deaths: &deaths, facts: &facts, window: span.unwrap_or((0, 0)) };
+    let spans: Vec<(Source, i64, i64)> = inputs
+        .iter()
+        .filter_map(|input| {
+            let (from, to) = input.partial.span?;
+            Some((input.source?, from, to))
+        })
+        .collect();
+    let picture = Picture {
+        events: &events,
+        deaths: &deaths,
+        facts: &facts,
+        window: span.unwrap_or((0, 0)),
+        spans: &spans,
+        streams: &streams,
+    };
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
@@ -170,6 +184,7 @@ fn sort(events: &mut Events) {
     events.host.sort_by_key(|event| (event.us, event.input, event.line));
     events.probes.sort_by_key(|event| (event.us, event.input, event.line));
     events.kernel.sort_by_key(|event| (event.us, event.input, event.line));
+    events.join_follow_ups();
 }
 
 /// First and last instant of the logs (not of metrics alone).
@@ -360,8 +375,8 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places), found.kind);
         incident.links = link::find(found, picture, places);
+        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
         incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);

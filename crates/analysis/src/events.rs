@@ -228,24 +228,49 @@ pub struct NginxError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum PostgresFact {
-    Duration { duration_us: i64, query: u32 },
-    StillWaiting { pid: u32, waited_us: i64, holders: Vec<u32> },
-    Acquired { pid: u32, waited_us: i64 },
-    Holders { holders: Vec<u32> },
+    Duration {
+        duration_us: i64,
+        query: u32,
+    },
+    StillWaiting {
+        pid: u32,
+        waited_us: i64,
+        holders: Vec<u32>,
+    },
+    Acquired {
+        pid: u32,
+        waited_us: i64,
+    },
+    Holders {
+        holders: Vec<u32>,
+    },
     Deadlock,
-    Canceled { user: bool },
+    Canceled {
+        user: bool,
+    },
     SerializationFailure,
-    Terminated { administrator: bool },
+    Terminated {
+        administrator: bool,
+    },
     TooManyClients,
     UnexpectedEof,
     ClientLost,
-    Checkpoint { sync_us: i64, total_us: i64 },
-    ProcessKilled { signal: u32 },
+    Checkpoint {
+        sync_us: i64,
+        total_us: i64,
+    },
+    ProcessKilled {
+        signal: u32,
+    },
     ShuttingDown,
     Recovery,
     Ready,
     AlterTimeout,
-    CancelCall { terminate: bool },
+    CancelCall {
+        terminate: bool,
+    },
+    /// A STATEMENT line of its own (stderr format): joined to the record it follows by [`Events::join_follow_ups`].
+    Statement,
 }
 
 /// One record of PostgreSQL's log that matters.
@@ -257,6 +282,8 @@ pub struct PostgresEvent {
     pub pid: u32,
     /// application_name.
     pub application: u32,
+    /// The statement it was running (fingerprint), 0 if none was printed.
+    pub query: u32,
     /// What.
     pub fact: PostgresFact,
     /// Content.
@@ -475,6 +502,7 @@ impl Events {
         }));
         self.postgres.extend(later.postgres.into_iter().map(|mut event| {
             event.application = text(event.application);
+            event.query = text(event.query);
             if let PostgresFact::Duration { query, .. } = &mut event.fact {
                 *query = text(*query);
             }
@@ -516,6 +544,39 @@ impl Events {
         } else {
             self.snapshots.push(snapshot);
         }
+    }
+
+    /// Joins the DETAIL and STATEMENT lines of PostgreSQL's stderr format to the records they follow. The events must be
+    /// in order of time, input and line.
+    pub fn join_follow_ups(&mut self) {
+        /// Lines of other backends that may stand between a record and its follow-ups.
+        const REACH: usize = 32;
+        for at in 0..self.postgres.len() {
+            let (before, rest) = self.postgres.split_at_mut(at);
+            let Some(event) = rest.first() else { break };
+            if !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }) {
+                continue;
+            }
+            let owner = before.iter_mut().rev().take(REACH).find(|earlier| {
+                earlier.pid == event.pid
+                    && earlier.input == event.input
+                    && !matches!(earlier.fact, PostgresFact::Statement | PostgresFact::Holders { .. })
+            });
+            let Some(owner) = owner else { continue };
+            match &event.fact {
+                PostgresFact::Holders { holders: named } => {
+                    if let PostgresFact::StillWaiting { holders, .. } = &mut owner.fact
+                        && holders.is_empty()
+                    {
+                        holders.clone_from(named);
+                    }
+                }
+                _ if owner.query == 0 => owner.query = event.query,
+                _ => {}
+            }
+        }
+        self.postgres
+            .retain(|event| !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }));
     }
 
     /// Moves every time by `shift_us` (a zone undone, a clock corrected).

@@ -13,6 +13,8 @@ pub struct Facts {
     pub workers: Option<u32>,
     /// Shortest `proxy_read_timeout` outside the bus routes, seconds.
     pub proxy_read_timeout_s: Option<f64>,
+    /// Shortest `proxy_connect_timeout` outside the bus routes, seconds.
+    pub proxy_connect_timeout_s: Option<f64>,
     /// `db_maxconn`.
     pub db_maxconn: Option<u32>,
     /// `max_cron_threads`.
@@ -50,20 +52,25 @@ impl Facts {
             }
             _ => None,
         });
-        let proxy = events
-            .settings
-            .iter()
-            .filter(|setting| setting.program == "nginx" && setting.name.ends_with("proxy_read_timeout"))
-            .filter(|setting| !setting.name.contains("websocket") && !setting.name.contains("longpolling"))
-            .filter_map(|setting| seconds(&setting.value))
-            .reduce(f64::min);
+        let proxy = |directive: &str| {
+            events
+                .settings
+                .iter()
+                .filter(|setting| setting.program == "nginx" && setting.name.ends_with(directive))
+                .filter(|setting| {
+                    !setting.name.contains("websocket") && !setting.name.contains("longpolling")
+                })
+                .filter_map(|setting| seconds(&setting.value))
+                .reduce(f64::min)
+        };
         Facts {
             limit_time_real_s: printed.or(unsigned(odoo("limit_time_real"))),
             limit_time_real_cron_s: printed_cron.or(unsigned(odoo("limit_time_real_cron"))),
             workers: unsigned(odoo("workers"))
                 .filter(|workers| *workers > 0)
                 .or_else(|| seen_workers(events)),
-            proxy_read_timeout_s: proxy,
+            proxy_read_timeout_s: proxy("proxy_read_timeout"),
+            proxy_connect_timeout_s: proxy("proxy_connect_timeout"),
             db_maxconn: unsigned(odoo("db_maxconn")),
             max_cron_threads: unsigned(odoo("max_cron_threads")),
             max_connections: unsigned(postgres("max_connections")),
@@ -87,23 +94,31 @@ pub fn find<'e>(settings: &'e [Setting], program: &str, name: &str) -> Option<&'
     settings.iter().rev().find(|setting| setting.program == program && setting.name == name)
 }
 
-/// Distinct pids that served requests in the busiest minute: a floor for the number of workers.
+/// Most HTTP workers that lived at once, by their first and last sign: a floor for the number of workers.
 fn seen_workers(events: &Events) -> Option<u32> {
-    let mut best = 0;
-    let mut minute = i64::MIN;
-    let mut pids: Vec<u32> = Vec::new();
-    for request in events.served.iter().filter(|request| !request.evented) {
-        let at = request.end_us.div_euclid(60_000_000);
-        if at != minute {
-            minute = at;
-            pids.clear();
-        }
-        if !pids.contains(&request.pid) && pids.len() < 1000 {
-            pids.push(request.pid);
-            best = best.max(pids.len());
+    // One life of a pid: signs further apart than this belong to two, µs.
+    const PAUSE_US: i64 = 600_000_000;
+    let mut signs: Vec<(u32, i64)> = events
+        .served
+        .iter()
+        .filter(|request| !request.evented)
+        .map(|request| (request.pid, request.end_us))
+        .collect();
+    signs.sort_unstable();
+    let mut steps: Vec<(i64, i32)> = Vec::new();
+    for life in signs.chunk_by(|a, b| a.0 == b.0 && b.1 - a.1 < PAUSE_US) {
+        if let (Some((_, first)), Some((_, last))) = (life.first(), life.last()) {
+            steps.push((*first, 1));
+            steps.push((*last + 1, -1));
         }
     }
-    u32::try_from(best).ok().filter(|count| *count > 0)
+    steps.sort_unstable();
+    let (mut level, mut most) = (0i32, 0i32);
+    for (_, step) in steps {
+        level += step;
+        most = most.max(level);
+    }
+    u32::try_from(most).ok().filter(|count| *count > 0)
 }
 
 /// An nginx or PostgreSQL time such as `720s`, `2m`, `1min`, `500ms`; bare numbers are seconds.

@@ -306,13 +306,23 @@ impl Partial {
             Logged::Ready => PostgresFact::Ready,
             Logged::AlterTimeout => PostgresFact::AlterTimeout,
             Logged::CancelCall { terminate } => PostgresFact::CancelCall { terminate: *terminate },
+            _ if record.severity == b"STATEMENT" => PostgresFact::Statement,
             _ => return,
+        };
+        let statement: &[u8] = match fact {
+            PostgresFact::Statement => record.message.as_ref(),
+            _ => record.statement.as_ref(),
+        };
+        let query = match statement {
+            b"" => 0,
+            text => self.events.texts.add(&crate::fingerprint::of_sql(&shorten(text, 600))),
         };
         let application = self.events.texts.add(&shorten(record.application_name, 64));
         self.events.postgres.push(PostgresEvent {
             us,
             pid: record.pid,
             application,
+            query,
             fact,
             fingerprint,
             input: 0,

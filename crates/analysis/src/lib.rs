@@ -33,6 +33,7 @@ pub mod statistics;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;
+pub mod waits;
 
 mod assemble;
 

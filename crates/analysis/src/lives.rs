@@ -1,6 +1,7 @@
 //! Worker lives: from `alive` to the first sign of death. A kill is one life ended, however often it is logged.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use stormtrace_logs::record::Exception;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use crate::events::{Events, OdooEvent, OdooFact};
@@ -76,6 +77,8 @@ pub fn deaths(events: &Events, streams: &[u32]) -> Vec<Death> {
     let mut deaths: Vec<Death> = Vec::new();
     let mut lives: FxHashMap<(u32, u32), Life> = FxHashMap::default();
     let served = last_served(events, streams);
+    // `Worker (n) Exception occurred, exiting...` and the exception it names are one record.
+    let mut raised: Option<(u32, u64, u32)> = None;
     for event in &events.odoo {
         let stream = streams.get(event.input as usize).copied().unwrap_or(0);
         let (pid, reason, limit_s, class) = match event.fact {
@@ -94,6 +97,20 @@ pub fn deaths(events: &Events, streams: &[u32]) -> Vec<Death> {
                 }
                 (pid, Reason::CpuTime, Some(limit_s), 0)
             }
+            OdooFact::WorkerException { pid } => {
+                raised = Some((event.input, event.line, pid));
+                continue;
+            }
+            // Below level INFO the limit shows only in the exception that ends the worker.
+            OdooFact::Raised(Exception::CpuTimeLimit) => match raised {
+                Some((input, line, pid))
+                    if (input, line) == (event.input, event.line)
+                        && !survives(&served, stream, pid, event.us) =>
+                {
+                    (pid, Reason::CpuTime, None, 0)
+                }
+                _ => continue,
+            },
             OdooFact::MemorySoft { pid } => (pid, Reason::MemorySoft, None, 0),
             OdooFact::MaxRequests { pid } => (pid, Reason::MaxRequests, None, 0),
             _ => continue,
@@ -146,7 +163,10 @@ fn last_served(events: &Events, streams: &[u32]) -> FxHashMap<(u32, u32), Vec<i6
     let limited: FxHashSet<u32> = events
         .odoo
         .iter()
-        .filter_map(|event| if let OdooFact::CpuLimit { pid, .. } = event.fact { Some(pid) } else { None })
+        .filter_map(|event| match event.fact {
+            OdooFact::CpuLimit { pid, .. } | OdooFact::WorkerException { pid } => Some(pid),
+            _ => None,
+        })
         .collect();
     let mut served: FxHashMap<(u32, u32), Vec<i64>> = FxHashMap::default();
     for request in events.served.iter().filter(|request| limited.contains(&request.pid)) {

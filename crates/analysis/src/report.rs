@@ -365,6 +365,8 @@ pub struct Cause {
     pub cause: &'static str,
     /// Part it played.
     pub role: Role,
+    /// The evidenced cause that explains this one.
+    pub explained_by: Option<&'static str>,
     /// Weight of evidence, decibans.
     pub weight_db: f64,
     /// One sentence.
@@ -397,6 +399,8 @@ pub struct Evidence {
     pub statement: String,
     /// Weight, decibans.
     pub weight_db: f64,
+    /// Items of one family come from one source and are capped together.
+    pub family: &'static str,
     /// Where to look.
     pub refs: Vec<Reference>,
 }

@@ -1,42 +1,79 @@
-//! `connection_pool_exhausted`: A process used up its own connection pool (db_maxconn).
+//! `connection_pool_exhausted`: a process used up its own connection pool, db_maxconn (methods 4).
 
-use super::measures::Measures;
-use super::{Suspect, Weighed};
-use crate::report::Kind;
+use super::items::{considerable_s, counted, either, holds};
+use super::{Answer, Family, Item, Suspect, nobody};
+use crate::report::Role;
 
 /// The suspect.
-pub struct ConnectionPoolExhausted;
-
-impl Suspect for ConnectionPoolExhausted {
-    fn id(&self) -> &'static str {
-        "connection_pool_exhausted"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A process used up its own connection pool (db_maxconn)."
-    }
-
-    fn next_step(&self) -> &'static str {
-        "Raise db_maxconn, or find who keeps connections; check that PostgreSQL has slots for it."
-    }
-
-    fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
-        let mut weighed = Weighed::default();
-        weighed.count(&m.pool_full, 3, 12.0, 10.0, "times the pool was full");
-        weighed.say(
-            m.http_500 * 2 > m.failed.max(1),
-            4.0,
-            4.0,
-            format!("{} of {} failures are 500", m.http_500, m.failed),
-            Vec::new(),
-        );
-        weighed.say(
-            m.most_lock_waiters == 0 && m.lock_waits.count < 5,
-            2.0,
-            10.0,
-            format!("{} sessions waited for locks", m.most_lock_waiters),
-            Vec::new(),
-        );
-        weighed
-    }
-}
+pub const SUSPECT: Suspect = Suspect {
+    id: "connection_pool_exhausted",
+    summary: "A process used up its own connection pool (db_maxconn).",
+    next_step: "Raise db_maxconn, or find who keeps connections; check that PostgreSQL has slots for it.",
+    needs: "the Odoo log",
+    gate: None,
+    items: &[
+        Item {
+            asks: "requests failed because the pool was full",
+            family: Family::OdooMessages,
+            present_db: 10.0,
+            absent_db: -10.0,
+            contradicted_db: -10.0,
+            look: |m| counted(&m.messages.pool_full, 3, "times the connection pool was full"),
+        },
+        Item {
+            asks: "most failures of the HTTP lane are 500",
+            family: Family::Requests,
+            present_db: 5.0,
+            absent_db: -8.0,
+            contradicted_db: -8.0,
+            look: |m| {
+                if !m.sources.access {
+                    return Answer::Unknown(super::items::NEED_ACCESS);
+                }
+                let requests = &m.requests;
+                holds(
+                    2 * requests.http_500.count > requests.failed.max(1),
+                    format!("{} of {} failures are 500", requests.http_500.count, requests.failed),
+                    requests.http_500.first.clone(),
+                )
+            },
+        },
+        Item {
+            asks: "PostgreSQL refused nobody",
+            family: Family::PostgresMessages,
+            present_db: 3.0,
+            absent_db: -10.0,
+            contradicted_db: -10.0,
+            look: |m| {
+                let refused = m.messages.slots_refused.count + m.messages.slots_missing.count;
+                let first = &m.messages.slots_refused.first;
+                if refused == 0 && !m.sources.postgres_log {
+                    return Answer::Unknown(super::items::NEED_POSTGRES);
+                }
+                either(refused == 0, format!("PostgreSQL refused {refused} connections"), first.clone())
+            },
+        },
+        Item {
+            asks: "sessions were not stuck in locks",
+            family: Family::Locks,
+            present_db: 1.0,
+            absent_db: -6.0,
+            contradicted_db: -6.0,
+            look: |m| {
+                holds(
+                    m.locks.waited_s < considerable_s(m),
+                    format!("sessions waited {:.0} s for locks", m.locks.waited_s),
+                    m.locks.first.clone(),
+                )
+            },
+        },
+    ],
+    explained_by: &[
+        ("lock_holder_idle_in_transaction", |_| true),
+        ("lock_holder_active", |_| true),
+        ("slow_queries", |m| m.statements.own_s > 60.0),
+        ("postgres_connections_exhausted", |_| true),
+    ],
+    beside: |_| Role::Symptom,
+    culprit: nobody,
+};

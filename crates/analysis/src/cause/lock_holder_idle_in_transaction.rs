@@ -1,69 +1,59 @@
-//! `lock_holder_idle_in_transaction`: A session held locks while idle in transaction; others waited for it.
+//! `lock_holder_idle_in_transaction`: a session held locks while idle in transaction; others waited for it (methods 4).
 
-use super::measures::Measures;
-use super::{Suspect, Weighed};
-use crate::report::Kind;
+use super::lock_items::{BEFORE, ONE_ROOT, SHARE, WAITS, doing};
+use super::{Answer, Family, Item, Suspect, mechanism};
+use crate::waits::Doing;
 
 /// The suspect.
-pub struct LockHolderIdleInTransaction;
-
-impl Suspect for LockHolderIdleInTransaction {
-    fn id(&self) -> &'static str {
-        "lock_holder_idle_in_transaction"
-    }
-
-    fn summary(&self) -> &'static str {
-        "A session held locks while idle in transaction; others waited for it."
-    }
-
-    fn next_step(&self) -> &'static str {
-        "End that one session: pg_cancel_backend does nothing to an idle session, so pg_terminate_backend(PID) after looking at it; then set idle_in_transaction_session_timeout for its role."
-    }
-
-    fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
-        let mut weighed = Weighed::default();
-        weighed.say(
-            m.most_lock_waiters >= 2 || m.lock_waits.count >= 3,
-            7.0,
-            8.0,
-            format!(
-                "{} lock waits logged, at most {} sessions waiting at once",
-                m.lock_waits.count, m.most_lock_waiters
-            ),
-            m.lock_waits.first.iter().cloned().collect(),
-        );
-        match &m.blocker {
-            Some(blocker) => {
-                let refs = blocker.culprit.reference.iter().cloned().collect();
-                let pid = blocker.culprit.pid.unwrap_or(0);
-                weighed.say(
-                    2 * blocker.waits >= blocker.of,
-                    6.0,
-                    3.0,
-                    format!("{} of {} waits end at backend {pid}", blocker.waits, blocker.of),
-                    refs,
-                );
-                match blocker.idle {
-                    Some(idle) => weighed.say(
-                        idle,
-                        8.0,
-                        12.0,
-                        format!(
-                            "backend {pid} was {} when it blocked",
-                            if idle { "idle in transaction" } else { "running a statement" }
-                        ),
-                        blocker.culprit.reference.iter().cloned().collect(),
-                    ),
-                    None => {
-                        weighed.unknown("whether the blocker was idle in transaction: no snapshot shows it")
-                    }
+pub const SUSPECT: Suspect = Suspect {
+    id: "lock_holder_idle_in_transaction",
+    summary: "A session held locks while idle in transaction; others waited for it.",
+    next_step: "End that one session: pg_cancel_backend does nothing to an idle session, so pg_terminate_backend(PID) after looking at it; then set idle_in_transaction_session_timeout for its role.",
+    needs: "snapshots of pg_stat_activity with pg_blocking_pids, or the PostgreSQL log with log_lock_waits = on",
+    gate: None,
+    items: &[
+        WAITS,
+        SHARE,
+        ONE_ROOT,
+        Item {
+            asks: "the session that held the lock was idle in transaction",
+            family: Family::Holder,
+            present_db: 9.0,
+            absent_db: -10.0,
+            contradicted_db: -10.0,
+            look: |m| doing(m, Doing::Idle),
+        },
+        BEFORE,
+        Item {
+            asks: "it was one foreign session, not Odoo's own workers one after another",
+            family: Family::Holder,
+            present_db: 2.0,
+            absent_db: -5.0,
+            contradicted_db: -5.0,
+            look: |m| {
+                let locks = &m.locks;
+                let Some(root) = &locks.root else { return Answer::Unknown("who held the locks") };
+                let reference = locks.culprit.as_ref().and_then(|culprit| culprit.reference.clone());
+                if locks.odoo_idle_roots >= 2 && 2 * locks.odoo_idle_roots > locks.roots {
+                    let statement = format!(
+                        "{} of {} sessions that others waited for are Odoo's own, idle in transaction: their workers were busy elsewhere",
+                        locks.odoo_idle_roots, locks.roots
+                    );
+                    Answer::Contradicted(statement, reference)
+                } else if locks.root_is_odoo {
+                    Answer::Unknown("whose session the holder was: it looks like Odoo's own")
+                } else {
+                    Answer::Present(format!("backend {} is not one of Odoo's", root.pid), reference)
                 }
-                weighed.culprit = Some(blocker.culprit.clone());
-            }
-            None => {
-                weighed.unknown("who held the lock: no snapshot with pg_blocking_pids, no log_lock_waits")
-            }
-        }
-        weighed
-    }
-}
+            },
+        },
+    ],
+    explained_by: &[
+        // A worker that waits for a service outside, or computes, keeps its transaction, and its locks, open.
+        ("external_call_slow", |m| 2 * m.locks.odoo_idle_roots > m.locks.roots),
+        ("cpu_bound_requests", |m| 2 * m.locks.odoo_idle_roots > m.locks.roots),
+        ("cron_storm", |m| m.locks.root_is_odoo),
+    ],
+    beside: mechanism,
+    culprit: |m| m.locks.culprit.clone(),
+};

@@ -1,7 +1,15 @@
-//! Causes. One file each, one line in [`ALL`]. A cause weighs plain evidence for and against itself, in decibans; what a
-//! missing source would have told is unknown and weighs nothing.
+//! Causes. One file each, one line in [`ALL`].
+//!
+//! A cause is a table of [`Item`]s: questions to the figures of an incident, each with its weight in decibans for the
+//! answers *present*, *absent* and *contradicted*; what a missing source would have told is *unknown* and weighs nothing
+//! (methods 4.1). The weights are additive log-likelihood ratios, `10 log10 P(answer | cause) / P(answer | another)`, set
+//! by judgement of how often each sign comes with the cause and without it; one item counts at most ±10, one family of
+//! items (one source, one phenomenon) at most ±15, so that ten lock lines are not ten proofs. `stormtrace explain CAUSE`
+//! and `docs/causes.md` print these tables.
 
-use crate::report::{Cause, Certainty, Culprit, Diagnosis, Evidence, EvidenceStatus, Kind, Reference, Role};
+use std::collections::BTreeMap;
+
+use crate::report::{Culprit, Evidence, EvidenceStatus, Reference, Role};
 
 pub mod measures;
 
@@ -10,10 +18,13 @@ mod bus_process_down;
 mod connection_pool_exhausted;
 mod cpu_bound_requests;
 mod cron_storm;
+mod diagnose;
 mod disk_io_stall;
 mod external_call_slow;
+mod items;
 mod lock_holder_active;
 mod lock_holder_idle_in_transaction;
+mod lock_items;
 mod memory_recycling;
 mod out_of_memory_killer;
 mod postgres_connections_exhausted;
@@ -23,162 +34,190 @@ mod service_restart;
 mod slow_queries;
 mod traffic_surge;
 
-use measures::{Count, Measures};
+pub use diagnose::diagnose;
 
-/// What a cause found.
-#[derive(Debug, Default)]
-pub struct Weighed {
-    /// For and against.
-    pub evidence: Vec<Evidence>,
-    /// Who did it.
-    pub culprit: Option<Culprit>,
-}
-
-impl Weighed {
-    /// Evidence for, when `holds`; evidence against of weight `against_db`, when not.
-    pub fn say(
-        &mut self,
-        holds: bool,
-        for_db: f64,
-        against_db: f64,
-        statement: String,
-        refs: Vec<Reference>,
-    ) {
-        let (status, weight_db) =
-            if holds { (EvidenceStatus::Present, for_db) } else { (EvidenceStatus::Absent, -against_db) };
-        self.evidence.push(Evidence { status, statement, weight_db, refs });
-    }
-
-    /// A counted sign.
-    pub fn count(&mut self, count: &Count, at_least: u64, for_db: f64, against_db: f64, what: &str) {
-        let statement = format!("{} {what}", count.count);
-        self.say(
-            count.count >= at_least,
-            for_db,
-            against_db,
-            statement,
-            count.first.iter().cloned().collect(),
-        );
-    }
-
-    /// What a missing source would have told.
-    pub fn unknown(&mut self, statement: &str) {
-        let statement = statement.to_owned();
-        self.evidence.push(Evidence {
-            status: EvidenceStatus::Unknown,
-            statement,
-            weight_db: 0.0,
-            refs: Vec::new(),
-        });
-    }
-
-    fn weight(&self) -> f64 {
-        self.evidence.iter().map(|evidence| evidence.weight_db.clamp(-15.0, 15.0)).sum()
-    }
-}
-
-/// One cause.
-pub trait Suspect: Sync {
-    /// Stable id.
-    fn id(&self) -> &'static str;
-    /// One sentence when it is the answer.
-    fn summary(&self) -> &'static str;
-    /// What to do: stabilise first.
-    fn next_step(&self) -> &'static str;
-    /// Part it plays when it is not the trigger.
-    fn role(&self) -> Role {
-        Role::Mechanism
-    }
-    /// Recognised by exact lines; does not compete by weight (methods 4.1, stage 1).
-    fn gate(&self, _measures: &Measures, _kind: Kind) -> bool {
-        false
-    }
-    /// Weighs the evidence.
-    fn weigh(&self, measures: &Measures, kind: Kind) -> Weighed;
-}
+use measures::Measures;
 
 /// Every known cause.
-pub const ALL: &[&dyn Suspect] = &[
-    &service_restart::ServiceRestart,
-    &service_down::ServiceDown,
-    &bus_misrouted::BusMisrouted,
-    &bus_process_down::BusProcessDown,
-    &out_of_memory_killer::OutOfMemoryKiller,
-    &postgres_connections_exhausted::PostgresConnectionsExhausted,
-    &connection_pool_exhausted::ConnectionPoolExhausted,
-    &lock_holder_idle_in_transaction::LockHolderIdleInTransaction,
-    &lock_holder_active::LockHolderActive,
-    &cron_storm::CronStorm,
-    &memory_recycling::MemoryRecycling,
-    &disk_io_stall::DiskIoStall,
-    &cpu_bound_requests::CpuBoundRequests,
-    &slow_queries::SlowQueries,
-    &external_call_slow::ExternalCallSlow,
-    &traffic_surge::TrafficSurge,
-    &proxy_timeout_too_short::ProxyTimeoutTooShort,
+pub const ALL: &[&Suspect] = &[
+    &service_restart::SUSPECT,
+    &service_down::SUSPECT,
+    &bus_misrouted::SUSPECT,
+    &bus_process_down::SUSPECT,
+    &out_of_memory_killer::SUSPECT,
+    &postgres_connections_exhausted::SUSPECT,
+    &connection_pool_exhausted::SUSPECT,
+    &lock_holder_idle_in_transaction::SUSPECT,
+    &lock_holder_active::SUSPECT,
+    &cron_storm::SUSPECT,
+    &memory_recycling::SUSPECT,
+    &disk_io_stall::SUSPECT,
+    &cpu_bound_requests::SUSPECT,
+    &slow_queries::SUSPECT,
+    &external_call_slow::SUSPECT,
+    &traffic_surge::SUSPECT,
+    &proxy_timeout_too_short::SUSPECT,
 ];
 
-/// Weight for `established`, and its margin.
-const ESTABLISHED_DB: (f64, f64) = (15.0, 10.0);
-/// Weight for `probable`, and its margin.
-const PROBABLE_DB: (f64, f64) = (8.0, 5.0);
+/// Most that one item weighs, decibans.
+pub const ITEM_CAP_DB: f64 = 10.0;
+/// Most that one family weighs, decibans.
+pub const FAMILY_CAP_DB: f64 = 15.0;
 
-/// A first diagnosis: gates, then weights, then abstention.
-#[must_use]
-pub fn diagnose(measures: &Measures, kind: Kind) -> Diagnosis {
-    let gate = ALL.iter().find(|suspect| suspect.gate(measures, kind));
-    let mut causes: Vec<Cause> = ALL
-        .iter()
-        .filter_map(|suspect| {
-            let weighed = suspect.weigh(measures, kind);
-            let is_gate = gate.is_some_and(|gate| gate.id() == suspect.id());
-            let weight_db = weighed.weight();
-            (is_gate || weight_db > 0.0).then(|| Cause {
-                cause: suspect.id(),
-                role: suspect.role(),
-                weight_db: if is_gate { weight_db.max(30.0) } else { weight_db },
-                summary: suspect.summary().to_owned(),
-                evidence: weighed.evidence,
-                culprit: weighed.culprit,
-                next_step: suspect.next_step().to_owned(),
-            })
-        })
-        .collect();
-    causes.sort_by(|a, b| b.weight_db.total_cmp(&a.weight_db).then_with(|| a.cause.cmp(b.cause)));
-    let best = causes.first().map_or(0.0, |cause| cause.weight_db);
-    let margin = best - causes.get(1).map_or(0.0, |cause| cause.weight_db);
-    let missing = missing(measures);
-    let verdict =
-        if gate.is_some() || (best >= ESTABLISHED_DB.0 && margin >= ESTABLISHED_DB.1 && missing.is_empty()) {
-            Certainty::Established
-        } else if best >= PROBABLE_DB.0 && margin >= PROBABLE_DB.1 {
-            Certainty::Probable
-        } else if best >= PROBABLE_DB.0 {
-            Certainty::Ambiguous
-        } else {
-            Certainty::NotDeterminable
-        };
-    let named = matches!(verdict, Certainty::Established | Certainty::Probable);
-    if named && let Some(first) = causes.first_mut() {
-        first.role = Role::Trigger;
-    }
-    let trigger = causes.first().filter(|_| named).map(|cause| cause.cause);
-    Diagnosis { verdict, trigger, causes, missing }
+/// Items of one family come from one source and tell of one phenomenon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Family {
+    Locks,
+    Holder,
+    Statements,
+    PostgresMessages,
+    WorkerEnds,
+    OdooMessages,
+    Jobs,
+    Routes,
+    Requests,
+    Arrivals,
+    Processors,
+    Storage,
+    Memory,
+    Configuration,
 }
 
-/// Sources that would decide and are not there.
-fn missing(measures: &Measures) -> Vec<String> {
-    let mut missing = Vec::new();
-    if measures.snapshots == 0 {
-        missing.push("snapshots of pg_stat_activity (with pg_blocking_pids) during the incident".to_owned());
+impl Family {
+    /// Name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Locks => "locks",
+            Family::Holder => "holder",
+            Family::Statements => "statements",
+            Family::PostgresMessages => "postgres_messages",
+            Family::WorkerEnds => "worker_ends",
+            Family::OdooMessages => "odoo_messages",
+            Family::Jobs => "jobs",
+            Family::Routes => "routes",
+            Family::Requests => "requests",
+            Family::Arrivals => "arrivals",
+            Family::Processors => "processors",
+            Family::Storage => "storage",
+            Family::Memory => "memory",
+            Family::Configuration => "configuration",
+        }
     }
-    if !measures.postgres_log {
-        missing.push(
-            "the PostgreSQL log, with log_lock_waits = on and log_min_duration_statement set".to_owned(),
-        );
+}
+
+/// What the figures answer to one question.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// The sign is there.
+    Present(String, Option<Reference>),
+    /// A source that would show it does not.
+    Absent(String, Option<Reference>),
+    /// The opposite is shown.
+    Contradicted(String, Option<Reference>),
+    /// No source tells; what would.
+    Unknown(&'static str),
+}
+
+/// One question.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    /// The question, as a statement that may hold.
+    pub asks: &'static str,
+    /// Family it is capped with.
+    pub family: Family,
+    /// Weight when present, decibans.
+    pub present_db: f64,
+    /// Weight when absent (negative).
+    pub absent_db: f64,
+    /// Weight when contradicted (negative).
+    pub contradicted_db: f64,
+    /// Asks the figures.
+    pub look: fn(&Measures) -> Answer,
+}
+
+/// A parent that explains a cause away, and when it does.
+pub type Parent = (&'static str, fn(&Measures) -> bool);
+
+/// One cause.
+pub struct Suspect {
+    /// Stable id.
+    pub id: &'static str,
+    /// One sentence when it is the answer.
+    pub summary: &'static str,
+    /// What to do: stabilise first.
+    pub next_step: &'static str,
+    /// What must be captured to tell.
+    pub needs: &'static str,
+    /// Recognised by exact lines, or by the kind of incident: it does not compete by weight (methods 4.1, stage 1).
+    pub gate: Option<fn(&Measures) -> bool>,
+    /// The questions.
+    pub items: &'static [Item],
+    /// Causes that, where they are evidenced too, make this one their mechanism.
+    pub explained_by: &'static [Parent],
+    /// The part it plays beside another trigger.
+    pub beside: fn(&Measures) -> Role,
+    /// Who did it.
+    pub culprit: fn(&Measures) -> Option<Culprit>,
+}
+
+/// No culprit is known.
+fn nobody(_: &Measures) -> Option<Culprit> {
+    None
+}
+
+fn mechanism(_: &Measures) -> Role {
+    Role::Mechanism
+}
+
+/// Evidence and its capped weight.
+pub(crate) struct Weighed {
+    pub evidence: Vec<Evidence>,
+    pub weight_db: f64,
+    /// Families with evidence for.
+    pub families: usize,
+}
+
+impl Suspect {
+    /// Asks all questions.
+    pub(crate) fn weigh(&self, measures: &Measures) -> Weighed {
+        let mut by_family: BTreeMap<Family, f64> = BTreeMap::new();
+        let mut evidence = Vec::new();
+        for item in self.items {
+            let (status, weight_db, statement, reference) = match (item.look)(measures) {
+                Answer::Present(statement, reference) => {
+                    (EvidenceStatus::Present, item.present_db, statement, reference)
+                }
+                Answer::Absent(statement, reference) => {
+                    (EvidenceStatus::Absent, item.absent_db, statement, reference)
+                }
+                Answer::Contradicted(statement, reference) => {
+                    (EvidenceStatus::Contradicted, item.contradicted_db, statement, reference)
+                }
+                Answer::Unknown(what) => (EvidenceStatus::Unknown, 0.0, what.to_owned(), None),
+            };
+            let weight_db = weight_db.clamp(-ITEM_CAP_DB, ITEM_CAP_DB);
+            *by_family.entry(item.family).or_insert(0.0) += weight_db;
+            evidence.push(Evidence {
+                status,
+                statement,
+                weight_db,
+                family: item.family.name(),
+                refs: reference.into_iter().collect(),
+            });
+        }
+        let capped = by_family.values().map(|weight| weight.clamp(-FAMILY_CAP_DB, FAMILY_CAP_DB));
+        Weighed {
+            evidence,
+            weight_db: capped.clone().sum(),
+            families: capped.filter(|weight| *weight >= 3.0).count(),
+        }
     }
-    if measures.host_samples == 0 {
-        missing.push("host metrics (vmstat -t 5, or sar) during the incident".to_owned());
-    }
-    missing
+}
+
+/// The cause of that id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Suspect> {
+    ALL.iter().copied().find(|suspect| suspect.id == id)
 }

@@ -1,32 +1,80 @@
-//! `out_of_memory_killer`: The kernel killed processes for lack of memory.
+//! `out_of_memory_killer`: the kernel killed processes for lack of memory (methods 4).
 
-use super::measures::Measures;
-use super::{Suspect, Weighed};
-use crate::report::Kind;
+use super::items::{NEED_HOST, counted, holds};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody};
 
 /// The suspect.
-pub struct OutOfMemoryKiller;
-
-impl Suspect for OutOfMemoryKiller {
-    fn id(&self) -> &'static str {
-        "out_of_memory_killer"
-    }
-
-    fn summary(&self) -> &'static str {
-        "The kernel killed processes for lack of memory."
-    }
-
-    fn next_step(&self) -> &'static str {
-        "Lower workers or limit_memory_hard so that workers × limit fits into memory; add swap only as a cushion."
-    }
-
-    fn gate(&self, m: &Measures, _kind: Kind) -> bool {
-        m.oom_kills.count >= 2 && 2 * m.oom_kills.count >= m.kills
-    }
-    fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
-        let mut weighed = Weighed::default();
-        weighed.count(&m.oom_kills, 1, 15.0, 5.0, "workers killed by the kernel");
-        weighed.count(&m.premature, 1, 3.0, 0.0, "answers cut off by the death of a worker");
-        weighed
-    }
-}
+pub const SUSPECT: Suspect = Suspect {
+    id: "out_of_memory_killer",
+    summary: "The kernel killed processes for lack of memory.",
+    next_step: "Lower workers or limit_memory_hard so that workers × limit fits into memory; add swap only as a cushion.",
+    needs: "the kernel's messages (journalctl -k, dmesg); else the Odoo log at info and host metrics",
+    gate: Some(|m| {
+        let killed = m.ends.out_of_memory.count + m.messages.backend_killed.count;
+        killed >= 2 && 2 * killed >= m.ends.http_kills.count
+    }),
+    items: &[
+        Item {
+            asks: "the kernel killed workers",
+            family: Family::WorkerEnds,
+            present_db: 10.0,
+            absent_db: -2.0,
+            contradicted_db: -2.0,
+            look: |m| counted(&m.ends.out_of_memory, 1, "workers killed by the kernel"),
+        },
+        Item {
+            asks: "a PostgreSQL backend was killed by signal 9",
+            family: Family::PostgresMessages,
+            present_db: 8.0,
+            absent_db: 0.0,
+            contradicted_db: 0.0,
+            look: |m| counted(&m.messages.backend_killed, 1, "PostgreSQL backends terminated by signal 9"),
+        },
+        Item {
+            asks: "workers vanished without a word and were replaced",
+            family: Family::WorkerEnds,
+            present_db: 6.0,
+            absent_db: -2.0,
+            contradicted_db: -2.0,
+            look: |m| match m.sources.odoo_info {
+                true => {
+                    counted(&m.ends.vanished, 2, "workers were replaced though nothing tells of their end")
+                }
+                false => Answer::Unknown(super::items::NEED_ODOO_INFO),
+            },
+        },
+        Item {
+            asks: "free memory all but ran out, or the machine swapped",
+            family: Family::Memory,
+            present_db: 6.0,
+            absent_db: -6.0,
+            contradicted_db: -6.0,
+            look: |m| match (m.host.memory_left, m.host.swap_kib_s) {
+                (None, None) => Answer::Unknown(NEED_HOST),
+                (left, swap) => {
+                    let statement = format!(
+                        "least free memory {} of what it was, swap traffic {}",
+                        left.map_or("unknown".to_owned(), |left| format!("{:.0} %", 100.0 * left)),
+                        swap.map_or("unknown".to_owned(), |swap| format!("{swap:.0} KiB/s"))
+                    );
+                    holds(
+                        left.is_some_and(|left| left < 0.15) || swap.is_some_and(|swap| swap > 500.0),
+                        statement,
+                        m.host.reference.clone(),
+                    )
+                }
+            },
+        },
+        Item {
+            asks: "answers were cut off by the death of a worker",
+            family: Family::Requests,
+            present_db: 2.0,
+            absent_db: -2.0,
+            contradicted_db: -2.0,
+            look: |m| counted(&m.requests.http_502, 1, "requests answered 502"),
+        },
+    ],
+    explained_by: &[],
+    beside: mechanism,
+    culprit: nobody,
+};

@@ -1,35 +1,55 @@
-//! `postgres_connections_exhausted`: PostgreSQL had no connection slots left.
+//! `postgres_connections_exhausted`: PostgreSQL had no connection slots left (methods 4).
 
-use super::measures::Measures;
-use super::{Suspect, Weighed};
-use crate::report::Kind;
+use super::items::{NEED_POSTGRES, counted, holds};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody};
 
 /// The suspect.
-pub struct PostgresConnectionsExhausted;
-
-impl Suspect for PostgresConnectionsExhausted {
-    fn id(&self) -> &'static str {
-        "postgres_connections_exhausted"
-    }
-
-    fn summary(&self) -> &'static str {
-        "PostgreSQL had no connection slots left."
-    }
-
-    fn next_step(&self) -> &'static str {
-        "Free slots (end idle sessions of other programs first), then bring processes × db_maxconn under max_connections."
-    }
-
-    fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
-        let mut weighed = Weighed::default();
-        weighed.count(&m.too_many_clients, 3, 15.0, 10.0, "connections refused for lack of slots");
-        weighed.say(
-            m.http_500 * 2 > m.failed,
-            4.0,
-            0.0,
-            format!("{} of {} failures are 500", m.http_500, m.failed),
-            Vec::new(),
-        );
-        weighed
-    }
-}
+pub const SUSPECT: Suspect = Suspect {
+    id: "postgres_connections_exhausted",
+    summary: "PostgreSQL had no connection slots left.",
+    next_step: "Free slots (end idle sessions of other programs first), then bring processes × db_maxconn under max_connections.",
+    needs: "the PostgreSQL log or the Odoo log",
+    gate: None,
+    items: &[
+        Item {
+            asks: "PostgreSQL refused connections for lack of slots",
+            family: Family::PostgresMessages,
+            present_db: 10.0,
+            absent_db: -10.0,
+            contradicted_db: -10.0,
+            look: |m| match m.sources.postgres_log {
+                true => counted(&m.messages.slots_refused, 3, "connections refused for lack of slots"),
+                false => Answer::Unknown(NEED_POSTGRES),
+            },
+        },
+        Item {
+            asks: "Odoo could not connect for lack of slots",
+            family: Family::OdooMessages,
+            present_db: 10.0,
+            absent_db: -3.0,
+            contradicted_db: -3.0,
+            look: |m| counted(&m.messages.slots_missing, 3, "errors of Odoo for lack of slots"),
+        },
+        Item {
+            asks: "most failures of the HTTP lane are 500",
+            family: Family::Requests,
+            present_db: 3.0,
+            absent_db: -4.0,
+            contradicted_db: -4.0,
+            look: |m| {
+                if !m.sources.access {
+                    return Answer::Unknown(super::items::NEED_ACCESS);
+                }
+                let requests = &m.requests;
+                holds(
+                    2 * requests.http_500.count > requests.failed.max(1),
+                    format!("{} of {} failures are 500", requests.http_500.count, requests.failed),
+                    requests.http_500.first.clone(),
+                )
+            },
+        },
+    ],
+    explained_by: &[],
+    beside: mechanism,
+    culprit: nobody,
+};

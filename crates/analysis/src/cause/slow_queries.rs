@@ -1,50 +1,121 @@
-//! `slow_queries`: Statements ran long by themselves, without waiting for locks.
+//! `slow_queries`: statements ran long by themselves, without waiting for locks (methods 4).
 
-use super::measures::Measures;
-use super::{Suspect, Weighed};
-use crate::report::Kind;
+use super::items::{
+    NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, considerable_s, either, holds, lock_share, storage_waits,
+};
+use super::{Answer, Family, Item, Suspect, mechanism};
+use crate::report::Culprit;
 
 /// The suspect.
-pub struct SlowQueries;
-
-impl Suspect for SlowQueries {
-    fn id(&self) -> &'static str {
-        "slow_queries"
-    }
-
-    fn summary(&self) -> &'static str {
-        "Statements ran long by themselves, without waiting for locks."
-    }
-
-    fn next_step(&self) -> &'static str {
-        "pg_cancel_backend the longest ones; then EXPLAIN them: a missing index, a changed plan, a report without limits."
-    }
-
-    fn weigh(&self, m: &Measures, _kind: Kind) -> Weighed {
-        let mut weighed = Weighed::default();
-        weighed.count(&m.slow_statements, 3, 9.0, 8.0, "statements over 5 s that waited for no lock");
-        if let Some(share) = m.sql_share {
-            weighed.say(
-                share >= 0.5,
-                3.0,
-                3.0,
-                format!("{:.0} % of the time of slow requests was SQL", 100.0 * share),
-                Vec::new(),
-            );
-        }
-        if m.snapshots > 0 || m.postgres_log {
-            let few = 3 * m.most_lock_waiters < m.slow_statements.count.max(1) && m.lock_waits.count < 10;
-            weighed.say(
-                few,
-                4.0,
-                8.0,
-                format!("at most {} sessions waited for locks", m.most_lock_waiters),
-                m.lock_waits.first.iter().cloned().collect(),
-            );
-        }
-        if let Some(wait) = m.io_wait {
-            weighed.say(wait < 25.0, 1.0, 8.0, format!("median I/O wait {wait:.0} %"), Vec::new());
-        }
-        weighed
-    }
-}
+pub const SUSPECT: Suspect = Suspect {
+    id: "slow_queries",
+    summary: "Statements ran long by themselves, without waiting for locks.",
+    next_step: "pg_cancel_backend the longest ones; then EXPLAIN them: a missing index, a changed plan, a report without limits.",
+    needs: "the PostgreSQL log with log_min_duration_statement, or snapshots of pg_stat_activity; the Odoo log at info helps",
+    gate: None,
+    items: &[
+        Item {
+            asks: "statements that waited for no lock took a fifth of the workers' time, or that of two workers",
+            family: Family::Statements,
+            present_db: 8.0,
+            absent_db: -8.0,
+            contradicted_db: -8.0,
+            look: |m| {
+                let sources = &m.sources;
+                if sources.listings < 2 && !(sources.postgres_log && sources.durations_logged) {
+                    return Answer::Unknown(NEED_SNAPSHOTS);
+                }
+                let statements = &m.statements;
+                let statement = format!(
+                    "{} statements over 5 s of their own, {:.0} s in all, the longest {:.0} s",
+                    statements.long, statements.own_s, statements.longest_s
+                );
+                let enough = statements.long >= 3 && statements.own_s >= considerable_s(m);
+                holds(enough, statement, statements.reference.clone())
+            },
+        },
+        Item {
+            asks: "one or two statements are most of that time",
+            family: Family::Statements,
+            present_db: 5.0,
+            absent_db: -5.0,
+            contradicted_db: -5.0,
+            look: |m| {
+                let statements = &m.statements;
+                if statements.long < 3 {
+                    return Answer::Unknown("which statements were long");
+                }
+                let statement = format!(
+                    "two of {} different statements took {:.0} % of that time",
+                    statements.fingerprints,
+                    100.0 * statements.top_two_share
+                );
+                holds(
+                    statements.top_two_share >= 0.6 && 3 * statements.trivial < statements.long,
+                    statement,
+                    statements.reference.clone(),
+                )
+            },
+        },
+        Item {
+            asks: "waits for locks are the smaller part of the time sessions were stuck",
+            family: Family::Locks,
+            present_db: 3.0,
+            absent_db: -8.0,
+            contradicted_db: -10.0,
+            look: |m| match lock_share(m) {
+                None => Answer::Unknown("where sessions were stuck"),
+                Some(share) => either(
+                    share < 0.35,
+                    format!("{:.0} % of the stuck time was waiting for locks", 100.0 * share),
+                    m.locks.first.clone(),
+                ),
+            },
+        },
+        Item {
+            asks: "SQL is most of the time of the requests that were stuck and answered",
+            family: Family::Routes,
+            present_db: 3.0,
+            absent_db: -3.0,
+            contradicted_db: -3.0,
+            look: |m| match m.routes.sql_share {
+                None => Answer::Unknown(NEED_ODOO_INFO),
+                Some(share) => holds(
+                    share >= 0.5,
+                    format!("{:.0} % of the time of stuck requests was SQL", 100.0 * share),
+                    m.routes.reference.clone(),
+                ),
+            },
+        },
+        Item {
+            asks: "storage is not what the machine waits for",
+            family: Family::Storage,
+            present_db: 2.0,
+            absent_db: -8.0,
+            contradicted_db: -8.0,
+            look: |m| match (storage_waits(m), m.host.io_wait) {
+                (Some(waits), Some(wait)) => {
+                    either(!waits, format!("median I/O wait {wait:.0} %"), m.host.reference.clone())
+                }
+                _ => Answer::Unknown(NEED_HOST),
+            },
+        },
+    ],
+    explained_by: &[
+        ("cron_storm", |m| m.locks.waited_s < m.statements.own_s),
+        ("disk_io_stall", |_| true),
+        ("out_of_memory_killer", |_| true),
+        // The long statement is the one that holds the lock.
+        ("lock_holder_active", |m| lock_share(m).is_some_and(|share| share >= 0.5)),
+    ],
+    beside: mechanism,
+    culprit: |m| {
+        let statements = &m.statements;
+        statements.top.as_ref().map(|top| Culprit {
+            query: Some(top.clone()),
+            age_s: Some(statements.longest_s),
+            reference: statements.reference.clone(),
+            ..Culprit::default()
+        })
+    },
+};

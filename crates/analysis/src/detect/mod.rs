@@ -2,14 +2,16 @@
 
 pub mod failure_runs;
 pub mod kill_bursts;
+mod onset;
 
 use rustc_hash::FxHashMap;
+use stormtrace_logs::format::Source;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
-use crate::events::{Access, Events, Lane, OdooFact};
+use crate::events::{Access, Events, Lane, OdooFact, Served};
 use crate::facts::Facts;
-use crate::lives::Death;
+use crate::lives::{Death, Reason};
 use crate::report::Kind;
 
 /// Failures and kills further apart than this belong to different groups, µs.
@@ -18,6 +20,8 @@ const GAP_US: i64 = 120 * SECOND_US;
 const FORERUNNER_US: i64 = 30 * SECOND_US;
 /// Groups closer than this are one incident that came back, µs: recovery has to hold that long.
 const RELAPSE_US: i64 = 900 * SECOND_US;
+/// An idle cron worker sleeps 60 s and its pid modulo 10 between pings, and the master looks every 4 s, µs.
+const IDLE_PING_US: i64 = 74 * SECOND_US;
 /// A restart that takes longer is an outage, µs.
 const LONGEST_RESTART_US: i64 = 120 * SECOND_US;
 
@@ -50,6 +54,10 @@ pub struct Picture<'e> {
     pub facts: &'e Facts,
     /// What the logs cover, µs.
     pub window: (i64, i64),
+    /// What each input covers, µs: an error log is silent while all is well.
+    pub spans: &'e [(Source, i64, i64)],
+    /// Stream (host) of each input: pids of two hosts are two processes.
+    pub streams: &'e [u32],
 }
 
 /// One failure or kill: when it began to block and when it showed.
@@ -58,9 +66,17 @@ struct Mark {
     start_us: i64,
     at_us: i64,
     kill: bool,
+    /// The start is when a request arrived or a worker took one; else only the end is known.
+    start_known: bool,
 }
 
 impl Picture<'_> {
+    /// The stream an input belongs to.
+    #[must_use]
+    pub fn stream(&self, input: u32) -> u32 {
+        self.streams.get(input as usize).copied().unwrap_or(0)
+    }
+
     fn is_cron(&self, death: &Death) -> bool {
         self.events.texts.get(death.class).contains("Cron")
     }
@@ -78,18 +94,37 @@ impl Picture<'_> {
             && self.events.texts.get(access.path).starts_with("/websocket")
     }
 
-    /// When a request that failed began.
+    /// When a request that failed began. Without `$request_time` a 504 began one timeout earlier: that of connecting, or
+    /// that of reading, as nginx's error log says; the shorter one where it does not, lest the onset come before the fault.
     fn arrival(&self, access: &Access) -> i64 {
         if access.request_time_us.is_some() || access.upstream_us.is_some() {
             return access.arrival_us();
         }
-        match access.status {
-            504 => {
-                access.end_us
-                    - self.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64)
-            }
-            _ => access.end_us,
+        if access.status != 504 {
+            return access.end_us;
         }
+        let us = |timeout_s: Option<f64>| timeout_s.map(|timeout_s| (timeout_s * 1e6) as i64);
+        let (reading, connecting) =
+            (us(self.facts.proxy_read_timeout_s), us(self.facts.proxy_connect_timeout_s));
+        let waited = match self.timeout_phase(access) {
+            Some(UpstreamFailure::ConnectTimeout) => connecting,
+            Some(_) => reading,
+            None => reading.into_iter().chain(connecting).min(),
+        };
+        access.end_us - waited.unwrap_or(0)
+    }
+
+    /// What nginx's error log says of a request that timed out: the same target in the same second.
+    fn timeout_phase(&self, access: &Access) -> Option<UpstreamFailure> {
+        let errors = &self.events.nginx;
+        let from = errors.partition_point(|error| error.us < access.end_us - 2 * SECOND_US);
+        errors
+            .iter()
+            .skip(from)
+            .take_while(|error| error.us <= access.end_us + 2 * SECOND_US)
+            .filter(|error| error.path == access.path)
+            .filter_map(|error| error.failure)
+            .find(|failure| matches!(failure, UpstreamFailure::ConnectTimeout | UpstreamFailure::ReadTimeout))
     }
 }
 
@@ -100,6 +135,7 @@ pub fn incidents(picture: &Picture<'_>) -> Vec<Found> {
     merge_relapses(&mut found);
     classify(picture, &mut found);
     add_restarts(picture, &mut found);
+    add_restarts_seen_at_the_proxy(picture, &mut found);
     add_bus_incidents(picture, &mut found);
     add_isolated(picture, &mut found);
     found.sort_by_key(|incident| (incident.isolated, incident.start_us, incident.end_us, incident.kind));
@@ -110,9 +146,14 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let limit_us = picture.facts.limit_us();
     let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
     let kills = picture.http_kills().count();
-    let http = || picture.events.access.iter().filter(|access| access.lane == Lane::Http);
-    let runs =
-        failure_runs::find(http().map(|access| (access.end_us, access.failed())), failure_runs::HTTP_FAILING);
+    let answered: Vec<(i64, bool)> = if picture.events.access.is_empty() {
+        let served = picture.events.served.iter().filter(|request| !request.evented);
+        served.map(|request| (request.end_us, request.status >= 500)).collect()
+    } else {
+        let http = picture.events.access.iter().filter(|access| access.lane == Lane::Http);
+        http.map(|access| (access.end_us, access.failed())).collect()
+    };
+    let runs = failure_runs::find(answered.into_iter(), failure_runs::HTTP_FAILING);
     let marks = marks(picture, Access::failed);
     let mut found = Vec::new();
     for group in marks.chunk_by(|a, b| b.at_us - a.at_us <= gap_us) {
@@ -136,7 +177,8 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
             continue;
         }
         let kind = if stormy || !killed.is_empty() { Kind::WorkerTimeoutStorm } else { Kind::HttpErrorBurst };
-        let start_us = group.iter().map(|mark| mark.start_us).min().unwrap_or(first.at_us);
+        let start_us =
+            onset::of(picture, group.iter().map(|mark| (mark.start_us, mark.start_known)), first.at_us);
         found.push(Found {
             kind,
             start_us,
@@ -155,11 +197,33 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
 fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
     let requests = picture.events.access.iter().filter(|access| access.lane == Lane::Http && failed(access));
     let mut marks: Vec<Mark> = requests
-        .map(|access| Mark { start_us: picture.arrival(access), at_us: access.end_us, kill: false })
+        .map(|access| Mark {
+            start_us: picture.arrival(access),
+            at_us: access.end_us,
+            kill: false,
+            start_known: true,
+        })
         .collect();
+    // Without an access log Odoo's own request lines tell of the failures that workers lived to answer.
+    if picture.events.access.is_empty() {
+        let failed = |request: &&Served| !request.evented && request.status >= 500;
+        marks.extend(picture.events.served.iter().filter(failed).map(|request| Mark {
+            start_us: request.end_us
+                - request.query_us.unwrap_or(0).max(0)
+                - request.remaining_us.unwrap_or(0).max(0),
+            at_us: request.end_us,
+            kill: false,
+            start_known: true,
+        }));
+    }
     marks.extend(picture.http_kills().map(|death| {
         let blocked_us = death.limit_s.map_or(0, |limit_s| i64::from(limit_s) * SECOND_US);
-        Mark { start_us: death.us - blocked_us, at_us: death.us, kill: true }
+        Mark {
+            start_us: death.us - blocked_us,
+            at_us: death.us,
+            kill: true,
+            start_known: death.limit_s.is_some() && death.reason == Reason::RealTime,
+        }
     }));
     marks.extend(busy_cron_kills(picture));
     marks.sort_by_key(|mark| (mark.at_us, mark.start_us));
@@ -168,20 +232,27 @@ fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
 
 /// Kills of cron workers that were running a job, from the job's start.
 fn busy_cron_kills(picture: &Picture<'_>) -> Vec<Mark> {
-    let mut running: FxHashMap<u32, i64> = FxHashMap::default();
+    let mut running: FxHashMap<(u32, u32), i64> = FxHashMap::default();
     let mut odoo = picture.events.odoo.iter().peekable();
     let mut marks = Vec::new();
     for death in picture.deaths.iter().filter(|death| death.reason.is_kill() && picture.is_cron(death)) {
         while let Some(event) = odoo.next_if(|event| event.us < death.us) {
+            let stream = picture.stream(event.input);
             match event.fact {
-                OdooFact::CronStart { .. } => running.insert(event.pid, event.us),
-                OdooFact::CronEnd { .. } => running.remove(&event.pid),
-                OdooFact::Alive { pid, .. } => running.remove(&pid),
+                OdooFact::CronStart { .. } => running.insert((stream, event.pid), event.us),
+                OdooFact::CronEnd { .. } => running.remove(&(stream, event.pid)),
+                OdooFact::Alive { pid, .. } => running.remove(&(stream, pid)),
                 _ => None,
             };
         }
-        if let Some(start_us) = running.remove(&death.pid) {
-            marks.push(Mark { start_us, at_us: death.us, kill: true });
+        let started = running.remove(&(death.stream, death.pid));
+        // An idle cron worker pings at least every 70 s: a longer limit kills only those at work.
+        let limit_us = death.limit_s.map(|limit_s| i64::from(limit_s) * SECOND_US);
+        let at_work = limit_us
+            .filter(|limit_us| *limit_us > IDLE_PING_US)
+            .map(|limit_us| death.us - limit_us + IDLE_PING_US);
+        if let Some(start_us) = started.or(at_work) {
+            marks.push(Mark { start_us, at_us: death.us, kill: true, start_known: true });
         }
     }
     marks
@@ -390,6 +461,44 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
     }
 }
 
+/// Restarts that Odoo's log does not tell, for it was kept at level WARNING or is not there: every request refused for a
+/// while, and none before or after.
+fn add_restarts_seen_at_the_proxy(picture: &Picture<'_>, found: &mut Vec<Found>) {
+    let events = picture.events;
+    let http: Vec<&Access> = events.access.iter().filter(|access| access.lane == Lane::Http).collect();
+    let refused = |access: &Access| {
+        access.status == 502 && access.request_time_us.is_none_or(|time_us| time_us < SECOND_US / 2)
+    };
+    for run in http.chunk_by(|a, b| refused(a) && refused(b)) {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+        let (from, to) = (first.end_us, last.end_us);
+        if run.len() < 3 || !refused(first) || to - from > LONGEST_RESTART_US {
+            continue;
+        }
+        let near = |us: i64| (from - 60 * SECOND_US..=to + 60 * SECOND_US).contains(&us);
+        let told = events.served.iter().any(|request| near(request.end_us))
+            || picture.deaths.iter().any(|death| near(death.us));
+        let covered =
+            found.iter().any(|incident| incident.start_us <= to && incident.end_us + RELAPSE_US >= from);
+        if told || covered {
+            continue;
+        }
+        found.push(Found {
+            kind: Kind::ServiceRestart,
+            start_us: from,
+            end_us: to,
+            reasons: vec![format!(
+                "{} requests in a row were refused in {:.0} s, and none before or after",
+                run.len(),
+                (to - from) as f64 / 1e6
+            )],
+            episodes: vec![(from, to)],
+            failures: run.len(),
+            isolated: false,
+        });
+    }
+}
+
 /// Failures of the bus lane: a symptom inside another incident, an incident of their own else.
 fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
     let bus = || picture.events.access.iter().filter(|access| access.lane == Lane::Bus);
@@ -412,17 +521,18 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
         .collect();
     spans.extend(misrouted(picture));
     spans.sort();
-    let mut joined: Vec<(i64, i64, Vec<String>)> = Vec::new();
+    let mut joined: Vec<(i64, i64, String)> = Vec::new();
     for (start, end, reason) in spans {
         match joined.last_mut() {
             Some(last) if start - last.1 <= 300 * SECOND_US => {
                 last.1 = last.1.max(end);
-                last.2.push(reason);
+                last.2 = format!("{}; {reason}", last.2);
             }
-            _ => joined.push((start, end, vec![reason])),
+            _ => joined.push((start, end, reason)),
         }
     }
-    for (start, end, reasons) in joined {
+    let mut alone: Vec<Found> = Vec::new();
+    for (start, end, reason) in joined {
         let host = found.iter_mut().find(|incident| {
             incident.start_us - 60 * SECOND_US <= end && incident.end_us + 60 * SECOND_US >= start
         });
@@ -433,16 +543,18 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
             }
             continue;
         }
-        found.push(Found {
+        alone.push(Found {
             kind: Kind::BusOutage,
             start_us: start,
             end_us: end,
-            reasons,
+            reasons: vec![reason],
             episodes: vec![(start, end)],
             failures: 0,
             isolated: false,
         });
     }
+    merge_relapses(&mut alone);
+    found.append(&mut alone);
 }
 
 /// Bus requests that HTTP workers had to serve.
