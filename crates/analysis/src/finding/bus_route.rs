@@ -56,15 +56,22 @@ fn of_site(look: &Look<'_>, site: Site, http_port: u16, bus_port: u16) -> Vec<Fi
 }
 
 fn missing(look: &Look<'_>, site: Site, paths: &[&str], bus_port: u16) -> Vec<Finding> {
-    // A file that was not captured may hold the location; an upgraded websocket shows that one does.
-    if look.nginx.open_ended(site.server) || (look.upgraded() && paths.contains(&"/websocket")) {
+    let events = &look.picture.events.odoo;
+    let failed = events.iter().filter(|event| event.fact == OdooFact::BusMisrouted).count();
+    let works = look.upgraded() && paths.contains(&"/websocket");
+    // A file that was not captured may hold the location; websockets that work, where none failed, show that one does.
+    if look.nginx.open_ended(site.server) || (works && failed == 0) {
         return Vec::new();
     }
     let path = paths.first().copied().unwrap_or("/websocket");
     let refs = [site.http, site.server].iter().filter_map(|block| place(look, *block)).collect();
-    let events = &look.picture.events.odoo;
-    let failed = events.iter().filter(|event| event.fact == OdooFact::BusMisrouted).count();
-    let seen = if failed > 0 { format!(" Odoo refused {failed} websockets there.") } else { String::new() };
+    let mut seen = String::new();
+    if failed > 0 {
+        seen = format!(" Odoo refused {failed} bus requests there.");
+    }
+    if works {
+        seen.push_str(" The last ones were upgraded: the route may have been put right since.");
+    }
     let detail = format!(
         "No location sends {} to the evented process (port {bus_port}); the location of ordinary requests takes it, and \
          each poll or websocket occupies or fails at a worker.{seen}",

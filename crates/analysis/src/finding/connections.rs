@@ -1,5 +1,7 @@
 //! What Odoo's processes may open together against what PostgreSQL has.
 
+use stormtrace_logs::format::Source;
+
 use super::{Look, finding};
 use crate::events::PostgresFact;
 use crate::report::{Finding, Severity};
@@ -33,10 +35,17 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
         refs.insert(0, look.places.reference(first.input, first.line, first.us));
     }
     let count = refused.count();
+    let logged = look.inputs.iter().any(|input| input.source == Some(Source::PostgresLog));
     let (severity, seen) = if count > 0 {
         (Severity::Major, format!(" PostgreSQL refused {count} connections."))
     } else {
-        (Severity::Info, " Workers use few of theirs at a time; the log shows none refused.".to_owned())
+        (
+            Severity::Info,
+            format!(
+                " Workers use few of theirs at a time{}.",
+                if logged { ", and the log shows none refused" } else { "" }
+            ),
+        )
     };
     let needed = wanted.saturating_add(reserved);
     vec![finding(

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::{Look, finding};
-use crate::events::{PostgresEvent, PostgresFact};
+use crate::events::{OdooFact, PostgresEvent, PostgresFact};
 use crate::report::{Finding, Severity};
 
 /// A connection found lost this soon after its statement ended was found lost because it ended, µs.
@@ -21,6 +21,20 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
     let events = look.picture.events;
     let kills: Vec<i64> =
         look.picture.deaths.iter().filter(|death| death.reason.is_kill()).map(|death| death.us).collect();
+    let stops: Vec<i64> = events
+        .odoo
+        .iter()
+        .filter(|event| {
+            matches!(
+                event.fact,
+                OdooFact::Stopping
+                    | OdooFact::StoppingForcefully
+                    | OdooFact::Reloading
+                    | OdooFact::Banner { .. }
+            )
+        })
+        .map(|event| event.us)
+        .collect();
     // The last statement logged of each backend: when it ended and how long it took.
     let mut ended: FxHashMap<u32, (i64, i64)> = FxHashMap::default();
     let mut lost: FxHashMap<u32, i64> = FxHashMap::default();
@@ -39,7 +53,8 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
             continue;
         }
         // Two lines report one loss.
-        if lost.insert(event.pid, event.us).is_some_and(|before| event.us - before <= SECOND_US) {
+        if lost.insert(event.pid, event.us).is_some_and(|before| event.us.saturating_sub(before) <= SECOND_US)
+        {
             continue;
         }
         let statement = ended.get(&event.pid).filter(|(end, _)| event.us - end <= AT_ONCE_US);
@@ -54,6 +69,12 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
         else {
             continue;
         };
+        // A stop or start of Odoo, or of its evented process, leaves clients too.
+        let since = if statement.is_some() { oldest } else { *kill };
+        let before = stops.partition_point(|stop| *stop <= event.us);
+        if before.checked_sub(1).and_then(|last| stops.get(last)).is_some_and(|stop| *stop > since) {
+            continue;
+        }
         orphans.push((event, event.us - kill));
     }
     let interval = look.postgres_server("client_connection_check_interval");
@@ -70,7 +91,7 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
         Severity::Minor,
         "Statements outlive the workers they ran for",
         format!(
-            "After workers had been killed, {} {backends} noticed that the client was gone only when the statement ended, {:.0} s \
+            "After workers had been killed, at least {} {backends} noticed that the client was gone only when the statement ended, {:.0} s \
              or more after a kill at the longest: until then it ran on, or waited, and kept its locks.",
             orphans.len(),
             longest as f64 / 1e6

@@ -349,6 +349,10 @@ fn orphaned_statements() {
     let [one] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!(one.id, "statements_outlive_workers");
     assert!(one.detail.contains("1 backend ") && one.detail.contains("40 s"), "{}", one.detail);
+    // A stop of the server in between, which leaves clients too.
+    let stop = "2026-11-23 18:33:30,000 22130 INFO o15 odoo.service.server: Stopping gracefully \n";
+    let stopped = [kill, stop].concat();
+    assert_eq!(ids(&[("odoo.log", &stopped), ("pg.log", &log("101")), ("postgresql.conf", &conf)]), NONE);
     // An idle backend that lost its client later on; a setting that forbids it.
     assert!(with(&log("900"), &conf).is_empty());
     assert!(with(&log("101"), &conf.replace("interval = 0", "interval = 10s")).is_empty());
