@@ -20,6 +20,7 @@ Examples:
   stormtrace analyze odoo.log access.log.1.gz       single files
   zcat odoo.log.gz | stormtrace analyze -           standard input
   stormtrace inspect capture/                       what each file was taken for
+  stormtrace explain slow_queries                   what a cause is told by
 
 Exit codes: 0 done; 2 bad usage or unreadable input.";
 
@@ -30,6 +31,8 @@ pub enum Command {
     Analyze(Analyze),
     /// Show what each file was taken for, its span, zone, line ledger and copies
     Inspect(Inspect),
+    /// Show what a cause is told by, with weights, and what to do about it
+    Explain(Explain),
 }
 
 /// What to read and how.
@@ -81,6 +84,26 @@ pub struct Inspect {
     /// Form of standard output
     #[arg(long, default_value = "text", value_name = "text|json")]
     pub format: String,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stormtrace explain slow_queries\n  stormtrace explain --all --format markdown"
+)]
+pub struct Explain {
+    /// The cause, as reports name it; none lists them
+    #[arg(value_name = "CAUSE")]
+    pub cause: Option<String>,
+    /// Every cause
+    #[arg(long, conflicts_with = "cause")]
+    pub all: bool,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|markdown")]
+    pub format: String,
+    /// When to colour the text
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
 }
 
 /// When to colour.

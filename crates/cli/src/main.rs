@@ -2,6 +2,7 @@
 
 mod arguments;
 mod exit_code;
+mod explain;
 mod output;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Analyze(analyze) => output::analyze(analyze),
         Command::Inspect(inspect) => output::inspect(inspect),
+        Command::Explain(explain) => explain::explain(explain),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -83,7 +83,12 @@ fn in_pool<E: Into<anyhow::Error> + Send>(
 }
 
 fn terminal_options(arguments: &Reading) -> Options {
-    let color = match arguments.color {
+    options_for(arguments.color)
+}
+
+/// Options for standard output.
+pub fn options_for(color: Color) -> Options {
+    let color = match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),

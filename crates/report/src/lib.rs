@@ -5,6 +5,7 @@
 
 pub mod chart;
 pub mod escape;
+pub mod explain;
 pub mod html;
 pub mod json;
 pub mod markdown;

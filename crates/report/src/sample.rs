@@ -25,6 +25,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
         status,
         statement: text(statement),
         weight_db,
+        family: "locks",
         refs,
     };
     let input = |path: &str, format: &str, source: &str, carrier: &str, total: u64, skipped: u64| Input {
@@ -141,6 +142,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 Cause {
                     cause: "lock_holder_idle_in_transaction",
                     role: Role::Trigger,
+                    explained_by: None,
                     weight_db: 31.0,
                     summary: text(
                         "Backend 8790 (psql) left a transaction open for 20 min 47 s and held row locks on sale_order.",
@@ -190,6 +192,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 Cause {
                     cause: "slow_queries",
                     role: Role::Symptom,
+                    explained_by: None,
                     weight_db: -6.0,
                     summary: text("Statements were slow because they waited."),
                     evidence: vec![evidence(

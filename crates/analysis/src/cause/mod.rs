@@ -221,3 +221,46 @@ impl Suspect {
 pub fn find(id: &str) -> Option<&'static Suspect> {
     ALL.iter().copied().find(|suspect| suspect.id == id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_is_well_formed() {
+        let mut ids: Vec<&str> = ALL.iter().map(|suspect| suspect.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), ALL.len(), "ids are unique");
+        for suspect in ALL {
+            assert!(!suspect.items.is_empty(), "{} asks nothing", suspect.id);
+            for (parent, _) in suspect.explained_by {
+                assert!(find(parent).is_some(), "{}: no cause {parent}", suspect.id);
+                assert_ne!(*parent, suspect.id);
+            }
+            for item in suspect.items {
+                assert!(item.present_db >= 0.0 && item.absent_db <= 0.0, "{}: {}", suspect.id, item.asks);
+                assert!(item.contradicted_db <= item.absent_db, "{}: {}", suspect.id, item.asks);
+                assert!(item.present_db <= ITEM_CAP_DB && item.contradicted_db >= -ITEM_CAP_DB);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cause_cannot_explain_itself_through_others() {
+        fn reaches(from: &str, to: &str, seen: &mut Vec<&'static str>) -> bool {
+            let Some(suspect) = find(from) else { return false };
+            suspect.explained_by.iter().any(|(parent, _)| {
+                *parent == to
+                    || (!seen.contains(parent) && {
+                        seen.push(parent);
+                        reaches(parent, to, seen)
+                    })
+            })
+        }
+        // disk_io_stall and cron_storm exclude each other by their conditions: jobs began together, or they did not.
+        for suspect in ALL.iter().filter(|suspect| !matches!(suspect.id, "disk_io_stall" | "cron_storm")) {
+            assert!(!reaches(suspect.id, suspect.id, &mut Vec::new()), "{} explains itself", suspect.id);
+        }
+    }
+}

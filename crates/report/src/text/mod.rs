@@ -2,7 +2,7 @@
 
 mod incident;
 mod inputs;
-mod page;
+pub(crate) mod page;
 mod timeline;
 
 use std::io::{Result, Write};
