@@ -28,6 +28,8 @@ pub struct Options {
     pub since_us: Option<i64>,
     /// Leave out events after this instant, µs UTC.
     pub until_us: Option<i64>,
+    /// How long recovery must hold, µs; 15 minutes unless told otherwise.
+    pub hold_us: Option<i64>,
 }
 
 /// A gap in a source longer than this ends a stretch of coverage, µs.
@@ -37,6 +39,7 @@ struct Gathered {
     inputs: Vec<read::Input>,
     standings: Vec<copies::Standing>,
     clocks: Vec<Clock>,
+    ordering: align::Ordering,
     notes: Vec<String>,
 }
 
@@ -45,8 +48,8 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
     let standings = copies::settle(&mut inputs);
-    let clocks = align::align(&mut inputs, &mut notes);
-    Ok(Gathered { inputs, standings, clocks, notes })
+    let (clocks, ordering) = align::align(&mut inputs, &standings, &mut notes);
+    Ok(Gathered { inputs, standings, clocks, ordering, notes })
 }
 
 /// What each input was taken for, without analysis.
@@ -54,7 +57,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering: _, notes } = gather(paths, options)?;
     let mut report = empty_report();
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -74,7 +77,7 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering, notes } = gather(paths, options)?;
     let mut events = Events::default();
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
@@ -97,6 +100,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         events: &events,
         deaths: &deaths,
         facts: &facts,
+        ordering: &ordering,
         window: span.unwrap_or((0, 0)),
         spans: &spans,
         streams: &streams,
@@ -107,7 +111,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &places))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &places, options))
         .collect();
     report.findings = finding::all(&picture, &places, &inputs);
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
@@ -321,7 +325,8 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
         .collect()
 }
 
-fn source_name(source: Source) -> &'static str {
+/// The name of a source in the report.
+pub(crate) fn source_name(source: Source) -> &'static str {
     match source {
         Source::Odoo => "odoo",
         Source::NginxAccess => "nginx_access",
@@ -352,6 +357,7 @@ fn explain(
     all: &[Found],
     picture: &Picture<'_>,
     places: &Places<'_>,
+    options: &Options,
 ) -> Incident {
     let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
     let severity = severity(found, &impact);
@@ -379,8 +385,11 @@ fn explain(
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
-        incident.actions = action::find(picture, places, found.start_us, found.end_us + recovery::HOLD_US);
-        incident.recovery = recovery::judge(found, picture, later.map(|next| next.start_us));
+        let hold_us = options.hold_us.unwrap_or(recovery::HOLD_US);
+        incident.actions =
+            action::find(picture, places, found.start_us, found.end_us.saturating_add(hold_us));
+        incident.recovery =
+            recovery::judge(found, picture, later.map(|next| next.start_us), &incident.actions, hold_us);
     }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident
@@ -496,10 +505,10 @@ fn headline(report: &Report) -> String {
         };
     };
     let held = match incident.recovery.verdict {
-        "recovered" => "Recovery held for 15 minutes.",
-        "relapsed" => "It came back.",
-        "not_recovered" => "It had not recovered.",
-        _ => "Whether recovery held cannot be told.",
+        "recovered" => format!("Recovery held for {:.0} minutes.", incident.recovery.required_s / 60.0),
+        "relapsed" => "It came back.".to_owned(),
+        "not_recovered" => "It had not recovered.".to_owned(),
+        _ => "Whether recovery held cannot be told.".to_owned(),
     };
     let others = mattering().count() - 1;
     let more = if others == 0 { String::new() } else { format!(" {others} more below.") };

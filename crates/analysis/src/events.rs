@@ -579,20 +579,18 @@ impl Events {
             .retain(|event| !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }));
     }
 
-    /// Moves every time by `shift_us` (a zone undone, a clock corrected).
-    pub fn shift(&mut self, shift_us: i64) {
-        if shift_us == 0 {
-            return;
-        }
-        self.access.iter_mut().for_each(|event| event.end_us += shift_us);
-        self.served.iter_mut().for_each(|event| event.end_us += shift_us);
-        self.odoo.iter_mut().for_each(|event| event.us += shift_us);
-        self.nginx.iter_mut().for_each(|event| event.us += shift_us);
-        self.postgres.iter_mut().for_each(|event| event.us += shift_us);
-        self.snapshots.iter_mut().for_each(|event| event.us += shift_us);
-        self.host.iter_mut().for_each(|event| event.us += shift_us);
-        self.probes.iter_mut().for_each(|event| event.us += shift_us);
-        self.kernel.iter_mut().for_each(|event| event.us += shift_us);
+    /// Moves every time by what `shift` says for its line and time (a zone undone, a clock corrected), µs.
+    pub fn shift(&mut self, shift: impl Fn(u64, i64) -> i64) {
+        let moved = |line: u64, us: &mut i64| *us = us.saturating_add(shift(line, *us));
+        self.access.iter_mut().for_each(|event| moved(event.line, &mut event.end_us));
+        self.served.iter_mut().for_each(|event| moved(event.line, &mut event.end_us));
+        self.odoo.iter_mut().for_each(|event| moved(event.line, &mut event.us));
+        self.nginx.iter_mut().for_each(|event| moved(event.line, &mut event.us));
+        self.postgres.iter_mut().for_each(|event| moved(event.line, &mut event.us));
+        self.snapshots.iter_mut().for_each(|event| moved(event.line, &mut event.us));
+        self.host.iter_mut().for_each(|event| moved(event.line, &mut event.us));
+        self.probes.iter_mut().for_each(|event| moved(event.line, &mut event.us));
+        self.kernel.iter_mut().for_each(|event| moved(event.line, &mut event.us));
     }
 
     /// Names the input of every event.

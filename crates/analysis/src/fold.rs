@@ -12,6 +12,7 @@ use crate::events::{
     Access, Content, Events, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent,
     PostgresFact, Probe, Served, Session, Setting, Snapshot, State, Statistics,
 };
+use crate::stretch::Stretches;
 
 /// The summary of one stretch of one input. Merging is associative.
 #[derive(Debug, Default)]
@@ -24,6 +25,10 @@ pub struct Partial {
     pub span: Option<(i64, i64)>,
     /// How the stamps said their zone; the last record's answer.
     pub zone: Option<Zone>,
+    /// Smallest step that a stamp could express, µs.
+    pub resolution_us: Option<i64>,
+    /// Where stamps ran on without a jump.
+    pub stretches: Stretches,
 }
 
 impl Partial {
@@ -36,10 +41,15 @@ impl Partial {
             (a, b) => a.or(b),
         };
         self.zone = later.zone.or(self.zone);
+        self.resolution_us = self.resolution_us.into_iter().chain(later.resolution_us).min();
+        self.stretches.append(later.stretches);
     }
 
-    fn see(&mut self, stamp: Stamp) -> i64 {
+    fn see(&mut self, stamp: Stamp, line: u64) -> i64 {
         self.zone = Some(stamp.zone);
+        self.resolution_us =
+            Some(self.resolution_us.map_or(stamp.resolution_us, |known| known.min(stamp.resolution_us)));
+        self.stretches.add(line, stamp.us);
         self.span = Some(self.span.map_or((stamp.us, stamp.us), |(a, b)| (a.min(stamp.us), b.max(stamp.us))));
         stamp.us
     }
@@ -65,7 +75,7 @@ impl Partial {
                 });
             }
             Record::Host(sample) => {
-                let us = self.see(sample.stamp);
+                let us = self.see(sample.stamp, line);
                 if !sample.since_boot {
                     self.events.host.push(Host {
                         us,
@@ -82,13 +92,13 @@ impl Partial {
             }
             Record::Probe(probe) => {
                 if let Some(stamp) = probe.stamp {
-                    let us = self.see(stamp);
+                    let us = self.see(stamp, line);
                     let target = self.events.texts.add(&shorten(probe.target, 200));
                     self.events.probes.push(Probe { us, http_code: probe.http_code, target, input: 0, line });
                 }
             }
             Record::Kernel(record) => {
-                let us = self.see(record.stamp);
+                let us = self.see(record.stamp, line);
                 if let Some(pid) = record.killed_pid {
                     let name = self.events.texts.add(&shorten(record.killed_name, 60));
                     self.events.kernel.push(KernelKill { us, pid, name, input: 0, line });
@@ -109,7 +119,7 @@ impl Partial {
     }
 
     fn odoo(&mut self, record: &logs::OdooRecord<'_>, line: u64) {
-        let us = self.see(record.stamp);
+        let us = self.see(record.stamp, line);
         let fingerprint = hash(&[&us.to_le_bytes(), &record.pid.to_le_bytes(), record.message]);
         self.events.fingerprints.push(Content { us, fingerprint, line });
         let texts = &mut self.events.texts;
@@ -199,7 +209,7 @@ impl Partial {
 
     fn access(&mut self, record: &logs::AccessRecord<'_>, line: u64) {
         let Some(stamp) = record.end else { return };
-        let us = self.see(stamp);
+        let us = self.see(stamp, line);
         let path = path_of(record.path);
         // The same request in `combined`, timed and JSON formats: the second, client, method, path and status agree.
         let fingerprint = hash(&[
@@ -230,7 +240,7 @@ impl Partial {
     }
 
     fn nginx_error(&mut self, record: &logs::NginxErrorRecord<'_>, line: u64) {
-        let us = self.see(record.stamp);
+        let us = self.see(record.stamp, line);
         let connection = record.connection.unwrap_or(0);
         let fingerprint = hash(&[&us.to_le_bytes(), &connection.to_le_bytes(), record.message, record.path]);
         self.events.fingerprints.push(Content { us, fingerprint, line });
@@ -253,7 +263,7 @@ impl Partial {
     }
 
     fn postgres(&mut self, record: &logs::PostgresRecord<'_>, line: u64) {
-        let us = self.see(record.stamp);
+        let us = self.see(record.stamp, line);
         // `%t` has whole seconds, csvlog milliseconds: copies agree on the second.
         let fingerprint = hash(&[
             &us.div_euclid(SECOND_US).to_le_bytes(),
@@ -332,7 +342,7 @@ impl Partial {
 
     fn activity(&mut self, snapshot: &logs::ActivitySnapshot<'_>, line: u64) {
         let Some(stamp) = snapshot.stamp else { return };
-        let us = self.see(stamp);
+        let us = self.see(stamp, line);
         // A sampler counts its own statement as active.
         let counts = snapshot.counts.map(|mut counts| {
             counts.active = counts.active.map(|active| active.saturating_sub(1));

@@ -30,6 +30,7 @@ pub mod read;
 pub mod recovery;
 pub mod report;
 pub mod statistics;
+pub mod stretch;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;

@@ -539,6 +539,10 @@ pub struct Recovery {
     pub held_s: Option<f64>,
     /// Seconds required.
     pub required_s: f64,
+    /// Where it did not hold long enough: since when nothing is known to be bad.
+    pub improving_since: Option<Time>,
+    /// What the verdict alone does not say, such as a restart that reset the symptoms.
+    pub note: String,
     /// One by one.
     pub criteria: Vec<Criterion>,
 }
@@ -551,6 +555,8 @@ impl Default for Recovery {
             recovered_at: None,
             held_s: None,
             required_s: 900.0,
+            improving_since: None,
+            note: String::new(),
             criteria: Vec::new(),
         }
     }

@@ -104,14 +104,14 @@ impl Waits {
                     if last.pid == wait.pid
                         && (wait.from_us - last.from_us <= SAME_WAIT_US || wait.from_us < last.to_us) =>
                 {
+                    let named = last.holder.is_some();
                     last.to_us = last.to_us.max(wait.to_us);
                     last.holder = last.holder.or(wait.holder);
                     last.query = if last.query == 0 { wait.query } else { last.query };
-                    last.place = if last.holder.is_some() && wait.holder.is_none() {
-                        last.place
-                    } else {
-                        (last.place.2 > wait.place.2).then_some(wait.place).unwrap_or(last.place)
-                    };
+                    // The first sighting stands, unless only the later one names the holder.
+                    if !named && last.holder.is_some() {
+                        last.place = wait.place;
+                    }
                 }
                 _ => merged.push(wait),
             }

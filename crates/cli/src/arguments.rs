@@ -70,6 +70,9 @@ pub struct Analyze {
     /// Leave out everything after this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// How long recovery must hold without a break, such as 15m, 900s or 1h [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = duration_us)]
+    pub hold: Option<i64>,
     /// Print nothing on standard output
     #[arg(short, long)]
     pub quiet: bool,
@@ -115,4 +118,12 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// `15m`, `900s`, `1h` or plain seconds as µs.
+fn duration_us(text: &str) -> Result<i64, String> {
+    stormtrace_analysis::facts::seconds(text)
+        .filter(|seconds| (10.0..=604_800.0).contains(seconds))
+        .map(|seconds| (seconds * 1e6) as i64)
+        .ok_or_else(|| format!("{text}: not a time from 10s to 7d, such as 15m"))
 }

@@ -26,6 +26,7 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         read: reading(&arguments.reading),
         since_us: arguments.since.as_deref().map(instant).transpose()?,
         until_us: arguments.until.as_deref().map(instant).transpose()?,
+        hold_us: arguments.hold,
     };
     let report =
         in_pool(&arguments.reading, || stormtrace_analysis::analyze(&arguments.reading.paths, &options))?;

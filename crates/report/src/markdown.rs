@@ -57,7 +57,7 @@ impl Writer for Markdown {
         }
         summary(report, out)?;
         for incident in words::incidents(report) {
-            write_incident(report, incident, out)?;
+            write_incident(incident, out)?;
         }
         isolated(report, out)?;
         what_to_change(report, out)?;
@@ -118,7 +118,7 @@ fn isolated(report: &Report, out: &mut dyn Write) -> Result<()> {
     writeln!(out)
 }
 
-fn write_incident(report: &Report, incident: &Incident, out: &mut dyn Write) -> Result<()> {
+fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "## {}: {}\n", safe(&incident.id), words::kind(incident.kind))?;
     writeln!(out, "{}, {}.\n", words::severity(incident.severity), safe(&words::incident_span(incident)))?;
     writeln!(out, "{}\n", safe(&incident.summary))?;
@@ -178,7 +178,7 @@ fn write_incident(report: &Report, incident: &Incident, out: &mut dyn Write) -> 
                 criterion
                     .since
                     .map_or_else(|| "–".to_owned(), |since| words::clock_near(since, incident.start)),
-                safe(&words::criterion_detail(report, incident, criterion))
+                safe(&criterion.detail)
             )?;
         }
         writeln!(out)?;

@@ -236,6 +236,8 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             recovered_at: Some(at(1260)),
             held_s: Some(1140.0),
             required_s: 900.0,
+            improving_since: None,
+            note: String::new(),
             criteria: vec![
                 Criterion {
                     id: "worker_kills",

@@ -61,9 +61,9 @@ pub fn diagnose(measures: &Measures) -> Diagnosis {
         |candidate: Option<&&Candidate>| candidate.map_or(0.0, |candidate| candidate.weighed.weight_db);
     let margin = weight(best) - weight(roots.get(1)).max(0.0);
     let families = best.map_or(0, |candidate| candidate.weighed.families);
-    let verdict = if best.is_some_and(|candidate| candidate.gated) {
-        Certainty::Established
-    } else if weight(best) >= ESTABLISHED_DB.0 && margin >= ESTABLISHED_DB.1 && families >= 2 {
+    let gated = best.is_some_and(|candidate| candidate.gated);
+    let decisive = weight(best) >= ESTABLISHED_DB.0 && margin >= ESTABLISHED_DB.1 && families >= 2;
+    let verdict = if gated || decisive {
         Certainty::Established
     } else if weight(best) >= PROBABLE_DB.0 && margin >= PROBABLE_DB.1 {
         Certainty::Probable

@@ -9,6 +9,7 @@ use stormtrace_logs::format::Source;
 use stormtrace_logs::record::UpstreamFailure;
 use stormtrace_logs::timestamp::SECOND_US;
 
+use crate::align::Ordering;
 use crate::events::{Access, Events, Lane, OdooFact, Served};
 use crate::facts::Facts;
 use crate::lives::{Death, Reason};
@@ -52,6 +53,8 @@ pub struct Picture<'e> {
     pub deaths: &'e [Death],
     /// The deployment.
     pub facts: &'e Facts,
+    /// Whether the order of events across sources proves anything, and from what distance on.
+    pub ordering: &'e Ordering,
     /// What the logs cover, µs.
     pub window: (i64, i64),
     /// What each input covers, µs: an error log is silent while all is well.

@@ -60,7 +60,7 @@ fn place_with_time(place: &Reference) -> String {
 }
 
 /// A whole incident, the `number`th of the page.
-pub fn section_of(number: usize, report: &Report, incident: &Incident) -> String {
+pub fn section_of(number: usize, incident: &Incident) -> String {
     let mut body =
         format!("<div class=\"box\">\n<p class=\"soft\">{}</p>\n", safe(&words::incident_span(incident)));
     let _ = writeln!(body, "<p>{}</p>", safe(&incident.summary));
@@ -100,7 +100,7 @@ pub fn section_of(number: usize, report: &Report, incident: &Incident) -> String
     links(&mut body, incident);
     correlations(&mut body, incident);
     actions(&mut body, incident);
-    recovery(&mut body, report, incident);
+    recovery(&mut body, incident);
     let heading = format!("{} {}", words::kind(incident.kind), severity_badge(incident.severity));
     section(&format!("incident-{}", number.saturating_add(1)), &heading, &body)
 }
@@ -265,7 +265,7 @@ fn actions(body: &mut String, incident: &Incident) {
     body.push_str("</div>\n");
 }
 
-fn recovery(body: &mut String, report: &Report, incident: &Incident) {
+fn recovery(body: &mut String, incident: &Incident) {
     let recovery = &incident.recovery;
     let tone = match recovery.verdict {
         "recovered" => "good",
@@ -288,7 +288,7 @@ fn recovery(body: &mut String, report: &Report, incident: &Incident) {
             vec![
                 badge(tone, criterion.status),
                 safe(&words::criterion(criterion.id)),
-                safe(&words::criterion_detail(report, incident, criterion)),
+                safe(&criterion.detail),
                 words::value(criterion.value),
                 words::value(criterion.limit),
                 criterion

@@ -46,7 +46,7 @@ impl Writer for Html {
             out.write_all(cards(report).as_bytes())?;
             out.write_all(charts(report).as_bytes())?;
             for (number, one) in (1usize..).zip(words::incidents(report)) {
-                out.write_all(incident::section_of(number, report, one).as_bytes())?;
+                out.write_all(incident::section_of(number, one).as_bytes())?;
             }
             out.write_all(incident::isolated(report).as_bytes())?;
             out.write_all(findings(report).as_bytes())?;

@@ -39,7 +39,7 @@ pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Resul
     links(page, incident)?;
     correlations(page, incident)?;
     actions(page, incident)?;
-    recovery(page, report, incident)
+    recovery(page, incident)
 }
 
 /// Writes failures too few for an incident, a few lines each.
@@ -202,17 +202,16 @@ fn actions(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
     page.more("  ", incident.actions.len(), ACTIONS_SHOWN)
 }
 
-fn recovery(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Result<()> {
-    page.subheading(&format!("Recovery: {}", words::recovery(&incident.recovery)))?;
+fn recovery(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
+    page.subheading(&format!("Recovery: {}", safe(&words::recovery(&incident.recovery))))?;
     for criterion in &incident.recovery.criteria {
         let (mark, color) = match criterion.status {
             "pass" => ("✓", "32"),
             "fail" => ("✗", "31"),
             _ => ("?", "33"),
         };
-        let detail = words::criterion_detail(report, incident, criterion);
-        let mut text = format!("{}: {}", words::criterion(criterion.id), safe(&detail));
-        if let Some(since) = criterion.since {
+        let mut text = format!("{}: {}", words::criterion(criterion.id), safe(&criterion.detail));
+        if let Some(since) = criterion.since.filter(|_| incident.recovery.recovered_at.is_none()) {
             text.push_str(&format!(" (since {})", words::clock_near(since, incident.start)));
         }
         let mark = format!("  {} ", page.paint(color, mark));

@@ -189,9 +189,12 @@ fn clocks(page: &mut Page<'_>, report: &Report) -> Result<()> {
             (Some(offset), None) => words::signed(offset),
             (None, _) => words::UNKNOWN.to_owned(),
         };
-        let pairs = words::plural(clock.pairs, "pair", "pairs");
+        let pairs = match clock.pairs {
+            0 => String::new(),
+            pairs => format!(" ({})", words::plural(pairs, "pair", "pairs")),
+        };
         let text =
-            format!("{}: {offset}; {} ({pairs})", safe(&words::source(&clock.source)), safe(&clock.basis));
+            format!("{}: {offset}; {}{pairs}", safe(&words::source(&clock.source)), safe(&clock.basis));
         page.wrapped("  ", "    ", &text)?;
     }
     Ok(())

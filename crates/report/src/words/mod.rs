@@ -6,8 +6,8 @@ mod number;
 use std::collections::BTreeMap;
 
 use stormtrace_analysis::report::{
-    Certainty, Criterion, Culprit, EvidenceStatus, Impact, Incident, Input, Kind, Link, Recovery, Reference,
-    Report, Requests, Role, Severity, Verdict, Window,
+    Certainty, Culprit, EvidenceStatus, Impact, Incident, Input, Kind, Link, Recovery, Reference, Report,
+    Requests, Role, Severity, Verdict, Window,
 };
 
 pub use self::number::*;
@@ -112,6 +112,9 @@ pub fn criterion(id: &str) -> String {
     match id {
         "http_502_504" => "HTTP 502 and 504".to_owned(),
         "active_over_30s" => "statements over 30 s".to_owned(),
+        "flow_login" => "logging in".to_owned(),
+        "flow_sale_confirm" => "confirming a sale order".to_owned(),
+        "flow_invoice_post" => "posting an invoice".to_owned(),
         other => spaced(other),
     }
 }
@@ -120,39 +123,6 @@ pub fn criterion(id: &str) -> String {
 pub fn series(id: &str) -> String {
     let words = spaced(id);
     words.strip_prefix("http ").map_or_else(|| words.clone(), |rest| format!("HTTP {rest}"))
-}
-
-/// What a criterion says; for an unknown one also why it is not known.
-pub fn criterion_detail(report: &Report, incident: &Incident, criterion: &Criterion) -> String {
-    if criterion.status != "pass" && criterion.status != "fail" {
-        return format!("{}; not known: {}", criterion.detail, why_unknown(report, incident, criterion));
-    }
-    criterion.detail.clone()
-}
-
-fn why_unknown(report: &Report, incident: &Incident, criterion: &Criterion) -> String {
-    let (source, name, otherwise) = match criterion.id {
-        "worker_kills" => ("odoo", "the Odoo log", "too little of the Odoo log"),
-        "http_502_504" => ("nginx_access", "the access log", "too few requests to be sure"),
-        "bus_lane" => ("nginx_access", "the access log", "too few bus requests"),
-        "active_over_30s" | "idle_in_transaction" => {
-            ("pg_stat_activity", "pg_stat_activity sampling", "no snapshot late enough")
-        }
-        _ => return "the logs do not tell".to_owned(),
-    };
-    let Some(end) = report.coverage.get(source).and_then(|spans| spans.iter().map(|(_, to)| *to).max())
-    else {
-        return format!("no {} was read", name.trim_start_matches("the "));
-    };
-    let after = seconds_between(incident.end, end);
-    if after <= 0.0 {
-        format!("{name} ends before the incident does")
-    } else if after <= incident.recovery.required_s + 1.0 {
-        let needed = duration(incident.recovery.required_s);
-        format!("{name} ends {} after the incident, {needed} are needed", duration(after.floor()))
-    } else {
-        otherwise.to_owned()
-    }
 }
 
 /// `lock_holder_idle_in_transaction` as words.
@@ -381,17 +351,14 @@ pub fn recovery(recovery: &Recovery) -> String {
     }
     if let Some(at) = recovery.recovered_at {
         text.push_str(&format!(" at {}", instant(at)));
-    }
-    match recovery.held_s {
-        Some(held) if recovery.verdict == "unknown" => text.push_str(&format!(
-            "; the logs show {} of the {} required",
-            duration(held),
-            duration(recovery.required_s)
-        )),
-        Some(held) => {
-            text.push_str(&format!("; held {} of {} required", duration(held), duration(recovery.required_s)))
+        if let Some(held) = recovery.held_s {
+            text.push_str(&format!("; held {}", duration(held)));
         }
-        None => text.push_str(&format!("; {} without failures required", duration(recovery.required_s))),
+    }
+    if !recovery.note.is_empty() {
+        text.push_str(&format!("; {}", recovery.note));
+    } else if recovery.recovered_at.is_none() {
+        text.push_str(&format!("; {} without a break required", duration(recovery.required_s)));
     }
     text
 }

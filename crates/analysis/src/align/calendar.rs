@@ -1,0 +1,120 @@
+//! Years that stamps do not name, and clocks put back or forward inside a file.
+
+use chrono::Datelike;
+use stormtrace_logs::format::Source;
+use stormtrace_logs::timestamp::{SECOND_US, Zone, civil_us};
+
+use super::shift_input;
+use crate::read::Input;
+use crate::stretch::Stretch;
+
+const DAY_US: i64 = 86_400 * SECOND_US;
+const HOUR_US: i64 = 3600 * SECOND_US;
+/// A change to or from summer time moves stamps by an hour give or take this, µs, and by the time between the two
+/// records around it: at most `BETWEEN_US`.
+const NEAR_HOUR_US: i64 = 60 * SECOND_US;
+/// Longer silence hides a change, µs.
+const BETWEEN_US: i64 = HOUR_US / 2;
+
+/// Puts stamps without a year (1972) into the years that bring the input nearest to `window`. December and then January
+/// in one file is New Year.
+pub fn add_years(input: &mut Input, window: Option<(i64, i64)>) {
+    if input.partial.zone != Some(Zone::LocalWithoutYear) {
+        return;
+    }
+    let stretches = input.partial.stretches.steady();
+    let (Some((from, to)), Some(span)) = (window, input.partial.span) else { return };
+    // Lines from which the year is one later.
+    let new_years: Vec<u64> = jumps(&stretches)
+        .filter(|(jump_us, _)| *jump_us < -180 * DAY_US)
+        .map(|(_, stretch)| stretch.line)
+        .collect();
+    let last_us = stretches.last().map_or(span.1, |stretch| stretch.to_us);
+    let middle = from.midpoint(to);
+    let best = (1990..=2100).min_by_key(|year| (move_to_year(last_us, *year) - middle).abs());
+    let Some(last_year) = best else { return };
+    shift_input(input, |line, us| {
+        let later = new_years.iter().filter(|new_year| **new_year > line).count();
+        move_to_year(us, last_year - i64::try_from(later).unwrap_or(0)).saturating_sub(us)
+    });
+}
+
+/// The same day and time of the year 1972 (a leap year) in another year; 29 February may become 1 March.
+fn move_to_year(us: i64, year: i64) -> i64 {
+    let (Some(leap_year), Some(start)) = (civil_us(1972, 1, 1, 0, 0, 0), civil_us(year, 1, 1, 0, 0, 0))
+    else {
+        return us;
+    };
+    let into = us.saturating_sub(leap_year);
+    let leap = chrono::DateTime::from_timestamp_micros(start)
+        .is_some_and(|time| chrono::NaiveDate::from_ymd_opt(time.year(), 2, 29).is_some());
+    let late = if into >= 60 * DAY_US && !leap { DAY_US } else { 0 };
+    start.saturating_add(into).saturating_sub(late)
+}
+
+fn jumps(stretches: &[Stretch]) -> impl Iterator<Item = (i64, &Stretch)> {
+    stretches
+        .iter()
+        .zip(stretches.iter().skip(1))
+        .map(|(before, after)| (after.first_us.saturating_sub(before.last_us), after))
+}
+
+/// Undoes changes to and from summer time inside an input whose stamps name no zone, or name it only now and then (the
+/// heads of vmstat's tables): after a jump back by an hour the same hour is counted again. A jump forward by an hour may
+/// as well be a hole; it is a change only if the input is by that hour longer than all others together (`window`).
+/// Says how many were undone.
+pub fn undo_daylight_changes(input: &mut Input, window: Option<(i64, i64)>) -> usize {
+    let zoneless = matches!(input.partial.zone, Some(Zone::Local | Zone::LocalWithoutYear));
+    if !zoneless && input.source != Some(Source::Host) {
+        return 0;
+    }
+    let stretches = input.partial.stretches.steady();
+    let longer = longer_by_an_hour(&stretches, window);
+    let back = -HOUR_US - NEAR_HOUR_US..=-HOUR_US + BETWEEN_US;
+    let ahead = HOUR_US - NEAR_HOUR_US..=HOUR_US + BETWEEN_US;
+    let mut steps: Vec<(u64, i64)> = Vec::new();
+    let mut added_us = 0;
+    for (jump_us, stretch) in jumps(&stretches) {
+        if back.contains(&jump_us) {
+            added_us += HOUR_US;
+        } else if ahead.contains(&jump_us) && ((added_us > 0 && !zoneless) || longer) {
+            // After a jump back the next head names the new zone; and all others say that this hour did not pass.
+            added_us -= HOUR_US;
+        } else {
+            continue;
+        }
+        steps.push((stretch.line, added_us));
+    }
+    if !steps.is_empty() {
+        shift_input(input, |line, _| {
+            let at = steps.partition_point(|step| step.0 <= line);
+            at.checked_sub(1).and_then(|at| steps.get(at)).map_or(0, |step| step.1)
+        });
+    }
+    steps.len()
+}
+
+/// Too long for the window as it is, and not without the hour.
+fn longer_by_an_hour(stretches: &[Stretch], window: Option<(i64, i64)>) -> bool {
+    let (Some((from, to)), Some(first), Some(last)) = (window, stretches.first(), stretches.last()) else {
+        return false;
+    };
+    let over_us = last.to_us.saturating_sub(first.from_us).saturating_sub(to - from);
+    over_us > NEAR_HOUR_US && over_us <= HOUR_US + NEAR_HOUR_US
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(year: i64, month: i64, day: i64, hour: i64) -> i64 {
+        civil_us(year, month, day, hour, 0, 0).unwrap()
+    }
+
+    #[test]
+    fn days_keep_their_date_in_every_year() {
+        assert_eq!(move_to_year(time(1972, 12, 31, 23), 2026), time(2026, 12, 31, 23));
+        assert_eq!(move_to_year(time(1972, 3, 1, 5), 2028), time(2028, 3, 1, 5));
+        assert_eq!(move_to_year(time(1972, 2, 28, 5), 2027), time(2027, 2, 28, 5));
+    }
+}
