@@ -9,3 +9,4 @@ mod common;
 mod determinism;
 mod errors;
 mod fixtures;
+mod gate;

@@ -14,10 +14,10 @@ use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
-    Tool, Totals, Verdict, Window,
+    Certainty, Clock, Diagnosis, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce, Recovery,
+    Report, Severity, Time, Tool, Totals, Verdict, Window,
 };
-use crate::{action, align, copies, correlate, finding, impact, link, recovery, timeline};
+use crate::{action, align, copies, correlate, extremes, finding, impact, link, policy, recovery, timeline};
 
 /// How to analyse.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub struct Options {
     pub until_us: Option<i64>,
     /// How long recovery must hold, µs; 15 minutes unless told otherwise.
     pub hold_us: Option<i64>,
+    /// What to judge by.
+    pub policy: PolicyInForce,
 }
 
 /// A gap in a source longer than this ends a stretch of coverage, µs.
@@ -120,6 +122,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         report.timeline = timeline::draw(&events, &deaths, span);
     }
     report.totals = totals(&events, &deaths);
+    report.extremes = extremes::find(&events, &deaths, &places);
     #[cfg(feature = "tables")]
     {
         match crate::tables::endpoints(&events) {
@@ -130,7 +133,9 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     }
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
-    report.verdict = verdict(&report);
+    (report.verdict, report.rules) =
+        policy::judge(&options.policy.settings, &report, asked(report.window, options));
+    report.policy = Some(options.policy.clone());
     report.headline = headline(&report);
     Ok(report)
 }
@@ -149,7 +154,10 @@ fn empty_report() -> Report {
         findings: Vec::new(),
         timeline: timeline_empty(),
         totals: Totals::default(),
+        extremes: Extremes::default(),
         verdict: Verdict::Unknown,
+        policy: None,
+        rules: Vec::new(),
         headline: String::new(),
         notes: Vec::new(),
     }
@@ -189,6 +197,15 @@ fn sort(events: &mut Events) {
     events.probes.sort_by_key(|event| (event.us, event.input, event.line));
     events.kernel.sort_by_key(|event| (event.us, event.input, event.line));
     events.join_follow_ups();
+}
+
+/// The window a user asked for: what lies in it but in no log is not covered.
+fn asked(window: Option<Window>, options: &Options) -> Option<Window> {
+    let window = window?;
+    Some(Window {
+        from: options.since_us.map_or(window.from, Time),
+        to: options.until_us.map_or(window.to, Time),
+    })
 }
 
 /// First and last instant of the logs (not of metrics alone).
@@ -274,6 +291,7 @@ fn totals(events: &Events, deaths: &[Death]) -> Totals {
         *totals.kills_by_reason.entry(death.reason.name().to_owned()).or_insert(0) += 1;
         if death.reason.is_kill() {
             totals.kills += 1;
+            totals.cron_kills += u64::from(extremes::is_cron(death, events));
             totals.kill_lines += death.lines;
         }
     }
@@ -477,16 +495,6 @@ fn summary(found: &Found, impact: &Impact, diagnosis: &Diagnosis) -> String {
     let mut sentence = what.chars();
     let what: String = sentence.next().into_iter().flat_map(char::to_uppercase).chain(sentence).collect();
     format!("{what}. {why}")
-}
-
-fn verdict(report: &Report) -> Verdict {
-    let worst = report.incidents.iter().map(|incident| incident.severity).max();
-    match worst {
-        Some(Severity::Major | Severity::Critical) => Verdict::Fail,
-        Some(Severity::Minor) => Verdict::Warn,
-        _ if report.totals.requests.is_none() => Verdict::Unknown,
-        _ => Verdict::Pass,
-    }
 }
 
 fn headline(report: &Report) -> String {

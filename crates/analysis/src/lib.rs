@@ -2,7 +2,7 @@
 //! counts copies once, finds incidents and explains them.
 //!
 //! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`cause`],
-//! [`recovery`] → [`report`]. This crate knows no file format and writes no output.
+//! [`recovery`] → [`policy`] → [`report`]. This crate knows no file format and writes no output.
 //!
 //! ```no_run
 //! let options = stormtrace_analysis::Options::default();
@@ -18,6 +18,7 @@ pub mod copies;
 pub mod correlate;
 pub mod detect;
 pub mod events;
+pub mod extremes;
 pub mod facts;
 pub mod finding;
 pub mod fingerprint;
@@ -26,6 +27,7 @@ pub mod impact;
 pub mod link;
 pub mod lives;
 pub mod place;
+pub mod policy;
 pub mod read;
 pub mod recovery;
 pub mod report;

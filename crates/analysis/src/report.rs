@@ -6,7 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+
+mod judgement;
+
+pub use judgement::{Bound, Extreme, Extremes, PolicyInForce, Rule, Unit, Value};
 
 /// A UTC instant in microseconds since 1970; serialised as RFC 3339 with six fraction digits and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,8 +64,14 @@ pub struct Report {
     pub timeline: Timeline,
     /// Totals over all inputs, incident or not.
     pub totals: Totals,
+    /// The first and the worst of what a policy limits, over all inputs.
+    pub extremes: Extremes,
     /// Judgement by the policy in force.
     pub verdict: Verdict,
+    /// The policy in force; `None` when nothing was judged.
+    pub policy: Option<PolicyInForce>,
+    /// What each rule of the policy says.
+    pub rules: Vec<Rule>,
     /// One sentence: what happened, when, how bad, whether it held.
     pub headline: String,
     /// What could not be said and why, in plain sentences.
@@ -154,7 +164,7 @@ pub struct Clock {
 }
 
 /// Kinds of incident (design.md, section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -167,7 +177,7 @@ pub enum Kind {
 }
 
 /// How bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Severity {
@@ -686,6 +696,8 @@ pub struct Totals {
     pub bus_by_status: BTreeMap<u16, u64>,
     /// Distinct kills (as `Kills::total`).
     pub kills: u64,
+    /// Cron workers among them; nobody waits for those.
+    pub cron_kills: u64,
     /// All worker ends by reason.
     pub kills_by_reason: BTreeMap<String, u64>,
     /// `timeout after` lines, repeats included.

@@ -12,7 +12,7 @@ use stormtrace_analysis::report::Report;
 
 use crate::escape::is_unsafe;
 use crate::secret::masked;
-use crate::{Options, Writer};
+use crate::{Options, View, Writer};
 
 /// The JSON writer.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ impl Writer for Json {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        if options.inspect {
+        if options.view == View::Inputs {
             return write_inspect(report, options, out);
         }
         let report = without_secrets(report);
@@ -62,6 +62,9 @@ fn without_secrets(report: &Report) -> Report {
     };
     for finding in &mut report.findings {
         [&mut finding.title, &mut finding.detail, &mut finding.fix].into_iter().for_each(hide);
+    }
+    for rule in &mut report.rules {
+        hide(&mut rule.statement);
     }
     for query in &mut report.queries {
         hide(&mut query.fingerprint);

@@ -3,12 +3,12 @@
 use std::io::{Result, Write};
 
 use stormtrace_analysis::report::{
-    Cause, EvidenceStatus, Incident, Input, Link, LinkRequest, Reference, Report, Time,
+    Cause, EvidenceStatus, Incident, Input, Link, LinkRequest, Reference, Report, Time, Verdict,
 };
 
 use crate::escape::{markdown_code, markdown_code_cell, markdown_fence, markdown_text};
 use crate::secret::masked;
-use crate::{Options, Writer, words};
+use crate::{Options, View, Writer, words};
 
 /// The Markdown writer.
 #[derive(Debug, Clone, Copy)]
@@ -52,8 +52,10 @@ impl Writer for Markdown {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        if options.inspect {
-            return what_was_read(report, out);
+        match options.view {
+            View::Inputs => return what_was_read(report, out),
+            View::Verdict => return verdict(report, out),
+            View::Whole => {}
         }
         summary(report, out)?;
         for incident in words::incidents(report) {
@@ -82,8 +84,13 @@ fn summary(report: &Report, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "## Summary\n\n{}\n", safe(&report.headline))?;
     writeln!(
         out,
-        "Verdict: **{}**. Logs cover {}.\n",
+        "Verdict: **{}**{}. Logs cover {}.\n",
         words::verdict(report.verdict),
+        report
+            .policy
+            .as_ref()
+            .map(|policy| format!(" by {} ({})", policy_name(&policy.name), words::rule_counts(report)))
+            .unwrap_or_default(),
         words::window(report.window.as_ref())
     )?;
     if words::incidents(report).next().is_none() {
@@ -92,6 +99,43 @@ fn summary(report: &Report, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "No incident was found. Checked: {}.\n", safe(&covered))?;
     }
     Ok(())
+}
+
+/// The verdict and its rules, short enough for the summary of a pipeline.
+fn verdict(report: &Report, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "# {}: {}\n", words::verdict(report.verdict).to_uppercase(), safe(&report.headline))?;
+    if let Some(policy) = &report.policy {
+        writeln!(out, "Judged by {}: {}.\n", policy_name(&policy.name), words::rule_counts(report))?;
+    }
+    if report.rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "| Status | What | Seen | Passes | Where |\n|---|---|--:|--:|---|")?;
+    for rule in words::rules_by_gravity(report) {
+        let places: Vec<_> = match rule.status {
+            Verdict::Pass => Vec::new(),
+            _ => rule.refs.iter().take(REFERENCES_SHOWN).map(place_cell).collect(),
+        };
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            words::rule_status(rule),
+            safe(&rule.title),
+            safe(&words::rule_value(rule)),
+            safe(&words::rule_limit(rule)),
+            places.join(", ")
+        )?;
+    }
+    writeln!(out)?;
+    for rule in words::rules_by_gravity(report).filter(|rule| rule.status == Verdict::Unknown) {
+        writeln!(out, "- {}", safe(&rule.statement))?;
+    }
+    Ok(())
+}
+
+/// `the built-in policy`, or the file's name as code.
+fn policy_name(name: &str) -> String {
+    words::policy_built_in(name).map_or_else(|| markdown_code(name), str::to_owned)
 }
 
 /// Failures too few for an incident, a few lines each.

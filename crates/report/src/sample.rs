@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use stormtrace_analysis::policy::Policy;
 use stormtrace_analysis::report::*;
 
 /// What someone may send as a request target, an application name or a file name.
@@ -180,7 +181,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                         pid: Some(8790),
                         application_name: Some(text("psql")),
                         state: Some(text("idle in transaction")),
-                        query: Some(text("UPDATE sale_order SET note = 'month end' WHERE company_id = 1")),
+                        query: Some(text("ALTER ROLE reporting PASSWORD 'hunter2'")),
                         age_s: Some(1247.0),
                         name: None,
                         reference: Some(reference("pg_stat_activity.csv", 38, 120)),
@@ -413,12 +414,59 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             kill_lines: 26,
             ..Totals::default()
         },
+        extremes: Extremes::default(),
         verdict: Verdict::Fail,
+        policy: Some(PolicyInForce { name: text("policy.toml"), settings: Policy::built_in() }),
+        rules: rules(text),
         headline: text(
             "Worker timeout storm from 18:30:00 to 18:50:47 UTC. 13 workers killed, 65 % of requests failed, because a psql session held a lock; recovered and held for 19 minutes.",
         ),
         notes: strings(&["CPU pressure cannot be judged: no host samples cover the incident."]),
     }
+}
+
+/// A rule of each status.
+fn rules(text: &dyn Fn(&str) -> String) -> Vec<Rule> {
+    let rule = |id: &str, status, value, limit: f64, unit, statement: &str| Rule {
+        id: id.to_owned(),
+        title: text(id),
+        status,
+        counts_as: status,
+        value,
+        limit: Some(Value::Number(limit)),
+        bound: Bound::AtMost,
+        unit,
+        statement: text(statement),
+        refs: vec![Reference { path: text("odoo.log"), line: 1503, time: None }],
+    };
+    let count = |value: f64| Some(Value::Number(value));
+    vec![
+        rule(
+            "kills",
+            Verdict::Fail,
+            count(13.0),
+            2.0,
+            Unit::Count,
+            "workers killed: 13; password = hunter2.",
+        ),
+        rule("http_500", Verdict::Pass, count(0.0), 10.0, Unit::Count, "answers 500: 0."),
+        rule(
+            "oldest_query_s",
+            Verdict::Unknown,
+            None,
+            120.0,
+            Unit::Seconds,
+            "oldest query: not known; no snapshots.",
+        ),
+        rule(
+            "failed_ratio",
+            Verdict::Warn,
+            count(0.02),
+            0.01,
+            Unit::Ratio,
+            "requests failed: 2 % [[ATTACHMENT|/etc/passwd]].",
+        ),
+    ]
 }
 
 /// The same without incident and with nothing known.

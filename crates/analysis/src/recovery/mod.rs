@@ -351,6 +351,7 @@ mod tests {
             window: (0, length * SECOND),
             spans: &[],
             streams: &[],
+            ordering: &crate::align::Ordering::default(),
         };
         let storm = (1000 * SECOND, 1100 * SECOND);
         let found = Found {

@@ -1,5 +1,6 @@
 //! The terminal form: the verdict first, then each incident, then the rest; empty sections vanish.
 
+mod gate;
 mod incident;
 mod inputs;
 pub(crate) mod page;
@@ -13,7 +14,7 @@ pub use self::inputs::write_inspect;
 use self::page::Page;
 use crate::escape::terminal;
 use crate::secret::masked;
-use crate::{Options, Writer, words};
+use crate::{Options, View, Writer, words};
 
 /// The terminal writer.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +34,10 @@ impl Writer for Text {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        if options.inspect {
-            return write_inspect(report, options, out);
+        match options.view {
+            View::Inputs => return write_inspect(report, options, out),
+            View::Verdict => return gate::write(report, options, out),
+            View::Whole => {}
         }
         let mut page = Page::new(options, out);
         head(&mut page, report)?;
@@ -62,7 +65,10 @@ fn head(page: &mut Page<'_>, report: &Report) -> Result<()> {
     };
     let mark = format!("{}  ", page.paint(color, word));
     let indent = " ".repeat(word.len().saturating_add(2));
-    page.wrapped(&mark, &indent, &safe(&report.headline))
+    page.wrapped(&mark, &indent, &safe(&report.headline))?;
+    let Some(policy) = &report.policy else { return Ok(()) };
+    let name = words::policy_built_in(&policy.name).map_or_else(|| safe_name(&policy.name), str::to_owned);
+    page.faint(&indent, &format!("Judged by {name}: {}.", words::rule_counts(report)))
 }
 
 fn nothing_found(page: &mut Page<'_>, report: &Report) -> Result<()> {

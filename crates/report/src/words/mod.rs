@@ -2,6 +2,7 @@
 //! the writer escapes the whole value for its sink.
 
 mod number;
+mod rule;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use stormtrace_analysis::report::{
 };
 
 pub use self::number::*;
+pub use self::rule::*;
 
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
