@@ -10,7 +10,6 @@ use crate::cause::{self, measures};
 use crate::detect::{self, Found, Picture};
 use crate::events::{Events, Lane};
 use crate::facts::Facts;
-use crate::finding::{self, Look};
 use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
@@ -20,7 +19,8 @@ use crate::report::{
 };
 use crate::service::Services;
 use crate::{
-    action, align, copies, correlate, extremes, impact, link, policy, queue, recovery, timeline, worker_time,
+    action, align, copies, correlate, extremes, finding, impact, link, policy, queue, recovery, timeline,
+    worker_time,
 };
 
 /// How to analyse.
@@ -124,8 +124,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         .collect();
     let saturation_notes: Vec<String> = report.incidents.iter().flat_map(saturation_notes).collect();
     report.notes.extend(saturation_notes);
-    let look = Look { picture: &picture, places: &places, inputs: &inputs };
-    report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
+    report.findings = finding::all(&picture, &places, &inputs);
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
     report.coverage = coverage(&events, &inputs, options);
     if let Some(span) = span {

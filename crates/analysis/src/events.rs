@@ -413,6 +413,8 @@ pub struct Setting {
     pub name: String,
     /// Value.
     pub value: String,
+    /// Blocks around it, as in [`stormtrace_logs::record::Setting`].
+    pub depth: u8,
     /// Input number.
     pub input: u32,
     /// Line.

@@ -109,6 +109,7 @@ impl Partial {
                     program: setting.program,
                     name: setting.name,
                     value: setting.value,
+                    depth: setting.depth,
                     input: 0,
                     line: line + u64::from(setting.line_in_record),
                 }))
