@@ -25,6 +25,26 @@ const STRETCH: usize = 5_000;
 /// Shapes that the fixtures do not hold, each with the name its file would have.
 const FURTHER: &[(&str, &str)] = &[
     (
+        "cloudsql.json",
+        r#"{"insertId":"s=1","labels":{"a":"b"},"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","severity":"INFO","textPayload":"2026-11-23 18:24:34.383 UTC [123]: [1-1] db=p,user=u LOG:  duration: 12.5 ms  statement: SELECT \"a\"","timestamp":"2026-11-23T18:24:34.383456Z"}
+{"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","textPayload":"2026-11-23 18:24:35.383 UTC [123]: [2-1] db=p,user=u ERROR:  canceling statement due to user request","timestamp":"2026-11-23T18:24:35.383456Z"}
+"#,
+    ),
+    (
+        "heroku.log",
+        "2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-1]  sql_error_code = 00000 LOG:  duration: 12.5 ms  statement: SELECT 1
+2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-2]  \tFROM x
+2026-11-23T18:24:35.342Z app[postgres.24]: [VIOLET] [3-1]  sql_error_code = 57014 FEHLER:  storniere Anfrage wegen Benutzeraufforderung
+",
+    ),
+    (
+        "pgbouncer.log",
+        "2026-11-23 18:24:34.005 UTC [1] LOG C-0x56059d2f0410: db/user@10.1.2.3:64507 login attempt: db=db user=user tls=no
+2026-11-23 18:24:35.005 UTC [1] LOG C-0x56059d2f0410: db/user@10.1.2.3:64507 closing because: query_wait_timeout (age=151s)
+2026-11-23 18:24:36.123 UTC [1] LOG stats: 12 xacts/s, 33 queries/s, in 4012 B/s, out 9077 B/s, xact 1200 us, query 800 us, wait 120345 us
+",
+    ),
+    (
         "postgresql.json",
         r#"{"timestamp":"2026-11-23 18:24:34.383 UTC","pid":12106,"session_id":"6b0484e2.2f4a","line_num":1,"session_start":"2026-11-23 18:24:34 UTC","txid":0,"error_severity":"LOG","message":"starting PostgreSQL 15.20","backend_type":"postmaster","query_id":0}
 {"timestamp":"2026-11-23 18:24:34.383 UTC","pid":12106,"session_id":"6b0484e2.2f4a","line_num":2,"session_start":"2026-11-23 18:24:34 UTC","txid":0,"error_severity":"LOG","message":"listening on IPv4 address \"127.0.0.1\", port 5433","backend_type":"postmaster","query_id":0}
