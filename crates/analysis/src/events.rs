@@ -232,6 +232,12 @@ pub enum PostgresFact {
         duration_us: i64,
         query: u32,
     },
+    /// auto_explain's line: a run of its own only where no statement line tells of it (see
+    /// [`Events::join_follow_ups`]).
+    Plan {
+        duration_us: i64,
+        query: u32,
+    },
     StillWaiting {
         pid: u32,
         waited_us: i64,
@@ -501,7 +507,7 @@ impl Events {
         self.postgres.extend(later.postgres.into_iter().map(|mut event| {
             event.application = text(event.application);
             event.query = text(event.query);
-            if let PostgresFact::Duration { query, .. } = &mut event.fact {
+            if let PostgresFact::Duration { query, .. } | PostgresFact::Plan { query, .. } = &mut event.fact {
                 *query = text(*query);
             }
             event
@@ -573,8 +579,38 @@ impl Events {
                 _ => {}
             }
         }
+        self.settle_plans();
         self.postgres
             .retain(|event| !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }));
+    }
+
+    /// A plan whose run a statement line tells of too is dropped; any other stands for the run itself.
+    fn settle_plans(&mut self) {
+        /// Records of other backends that may stand between the two lines.
+        const REACH: usize = 32;
+        let told = |plan: &PostgresEvent, planned_us: i64, other: &PostgresEvent| {
+            let PostgresFact::Duration { duration_us, .. } = other.fact else { return false };
+            plan.pid == other.pid
+                && plan.input == other.input
+                // `%t` has whole seconds.
+                && plan.us.abs_diff(other.us) <= 1_005_000
+                && planned_us.abs_diff(duration_us) <= 5000 + duration_us.unsigned_abs() / 50
+        };
+        let mut settled = Vec::new();
+        for (at, event) in self.postgres.iter().enumerate() {
+            let PostgresFact::Plan { duration_us, query } = event.fact else { continue };
+            let near = self.postgres.get(at.saturating_sub(REACH)..).unwrap_or_default();
+            let twice = near.iter().take(2 * REACH).any(|other| told(event, duration_us, other));
+            // Statement lines without a record are taken out below.
+            let fact =
+                if twice { PostgresFact::Statement } else { PostgresFact::Duration { duration_us, query } };
+            settled.push((at, fact));
+        }
+        for (at, fact) in settled {
+            if let Some(event) = self.postgres.get_mut(at) {
+                event.fact = fact;
+            }
+        }
     }
 
     /// Moves every time by what `shift` says for its line and time (a zone undone, a clock corrected), µs.

@@ -25,6 +25,49 @@ const STRETCH: usize = 5_000;
 /// Shapes that the fixtures do not hold, each with the name its file would have.
 const FURTHER: &[(&str, &str)] = &[
     (
+        "syslog-odoo.log",
+        "Odoo Server 10.0:db1:INFO:werkzeug:172.22.230.214 - - [20/Jun/2017 03:29:16] \"GET /web HTTP/1.1\" 200 -
+127.0.0.1 - - [2016-04-13 07:28:47] \"POST /longpolling/poll HTTP/1.0\" 200 330 50.016353
+",
+    ),
+    (
+        "ir_logging.csv",
+        "id,create_uid,create_date,name,type,dbname,level,message,path,func,line
+8,,2026-11-23 18:32:56.204,odoo.service.server,server,prod,ERROR,WorkerHTTP (22412) timeout after 18s,/x/server.py,process_timeout,1
+9,,2026-11-23 18:32:57.204,odoo.http,server,prod,ERROR,\"Exception during request handling.
+Traceback (most recent call last):
+KeyError: \"\"a\"\"\",/x/http.py,dispatch,1
+",
+    ),
+    (
+        "dmesg.txt",
+        "[    0.000000] Linux version 6.1.0
+[    1.500000] rtc_cmos 00:00: setting system clock to 2026-11-23T18:00:00 UTC (1795456800)
+[   11.500000] Out of memory: Killed process 12743 (odoo) total-vm:2373320kB
+",
+    ),
+    (
+        "activity.txt",
+        "2026-11-23T18:31:17Z
+{\"pid\":3768,\"state\":\"active\",\"age\":\"00:00:03\",\"query\":\"update acc\"}
+2026-11-23T18:31:18Z
+<table border=\"1\">
+<tr><th>pid</th><th>state</th><th>query</th></tr>
+<tr><td>3768</td><td>active</td><td>update<br />
+acc</td></tr>
+</table>
+2026-11-23T18:31:19Z
+pid;state;age;query
+3768;active;00:00:03;update acc
+",
+    ),
+    (
+        "activity.json",
+        "{\"sample_ts\":\"2026-11-23T18:31:17Z\",\"pid\":3768,\"state\":\"active\",\"query\":\"update acc\"}
+{\"sample_ts\":\"2026-11-23T18:31:18Z\",\"pid\":3768,\"state\":\"active\",\"query\":\"update acc\"}
+",
+    ),
+    (
         "cloudsql.json",
         r#"{"insertId":"s=1","labels":{"a":"b"},"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","severity":"INFO","textPayload":"2026-11-23 18:24:34.383 UTC [123]: [1-1] db=p,user=u LOG:  duration: 12.5 ms  statement: SELECT \"a\"","timestamp":"2026-11-23T18:24:34.383456Z"}
 {"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","textPayload":"2026-11-23 18:24:35.383 UTC [123]: [2-1] db=p,user=u ERROR:  canceling statement due to user request","timestamp":"2026-11-23T18:24:35.383456Z"}

@@ -64,7 +64,10 @@ mod tests {
     #[test]
     fn services() {
         for (line, text) in [
-            (GOOGLE, "2022-09-14 12:00:00.123 UTC [123]: [1-1] db=p,user=u LOG:  duration: 12.5 ms  statement: SELECT \"a\""),
+            (
+                GOOGLE,
+                "2022-09-14 12:00:00.123 UTC [123]: [1-1] db=p,user=u LOG:  duration: 12.5 ms  statement: SELECT \"a\"",
+            ),
             (FLEXIBLE, "2024-01-15 10:42:12 UTC-65a50b8a.3039-LOG:  connection received: host=10.0.0.4"),
             (SINGLE, "2019-03-05 10:00:00 UTC-5c7e47d0.4c-LOG:  checkpoint starting: time"),
         ] {

@@ -54,7 +54,8 @@ mod tests {
 
     #[test]
     fn lines() {
-        let line = b"2012-11-01T17:41:42+00:00 app[postgres]: [15521-1]  [CHARCOAL] LOG:  checkpoint starting: time";
+        let line =
+            b"2012-11-01T17:41:42+00:00 app[postgres]: [15521-1]  [CHARCOAL] LOG:  checkpoint starting: time";
         let peeled = Logplex.peel(line).unwrap();
         assert_eq!(&*peeled.payload, b"[15521-1]  [CHARCOAL] LOG:  checkpoint starting: time");
         assert_eq!(peeled.program.as_deref(), Some(b"postgres".as_slice()));

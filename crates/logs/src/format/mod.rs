@@ -16,6 +16,7 @@ pub mod nginx_configuration;
 pub mod nginx_error;
 pub mod odoo;
 pub mod odoo_configuration;
+pub mod odoo_logging_table;
 pub mod pg_stat_activity;
 pub mod pg_stat_statements;
 pub mod pgbouncer;
@@ -132,6 +133,7 @@ pub const DETECTORS: &[Detector] = &[
     odoo_configuration::detect,
     postgres_configuration::detect,
     odoo::detect,
+    odoo_logging_table::detect,
     postgres_csvlog::detect,
     postgres_jsonlog::detect,
     postgres_stderr::detect,

@@ -36,8 +36,14 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
 
 /// Texts of the pooler that name no connection.
 fn is_own(text: &[u8]) -> bool {
-    const BEGINNINGS: [&[u8]; 6] =
-        [b"stats: ", b"Stats: ", b"kernel file descriptor limit", b"listening on ", b"process up: ", b"took over socket"];
+    const BEGINNINGS: [&[u8]; 6] = [
+        b"stats: ",
+        b"Stats: ",
+        b"kernel file descriptor limit",
+        b"listening on ",
+        b"process up: ",
+        b"took over socket",
+    ];
     BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
 }
 
@@ -60,7 +66,8 @@ fn head(line: &[u8]) -> Option<Head<'_>> {
         rest = line.get(used..)?.strip_prefix(b" ")?;
         let (number, after) = match rest.strip_prefix(b"[") {
             Some(inner) => {
-                let (number, after) = inner.split_at_checked(memchr(b']', inner.get(..inner.len().min(12))?)?)?;
+                let (number, after) =
+                    inner.split_at_checked(memchr(b']', inner.get(..inner.len().min(12))?)?)?;
                 (number, after.get(1..)?)
             }
             None => rest.split_at_checked(memchr(b' ', rest)?)?,
@@ -139,9 +146,10 @@ fn event(head: &Head<'_>) -> PostgresEvent {
     match head.text.strip_prefix(b"server login failed: ") {
         // `FATAL sorry, too many clients already`: the server's own words.
         Some(words) => {
-            let words = words.split(|byte| *byte == b' ').next().map_or(words, |level| {
-                words.get(level.len() + 1..).unwrap_or_default()
-            });
+            let words = words
+                .split(|byte| *byte == b' ')
+                .next()
+                .map_or(words, |level| words.get(level.len() + 1..).unwrap_or_default());
             classify(b"FATAL", b"", words)
         }
         None => PostgresEvent::Other,
@@ -198,9 +206,7 @@ mod tests {
     fn parse(text: &str) -> Result<(Zone, u32, Option<u16>, PostgresEvent), &'static str> {
         let raw = Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, orphan: false };
         match PgBouncer.parse(&raw, &mut Memory::default())? {
-            Record::Postgres(record) => {
-                Ok((record.stamp.zone, record.pid, record.client_port, record.event))
-            }
+            Record::Postgres(record) => Ok((record.stamp.zone, record.pid, record.client_port, record.event)),
             _ => Err("structure"),
         }
     }
@@ -223,7 +229,7 @@ mod tests {
                 let _ = parse(&text[length..]);
             }
         }
-        let plain = CLOSING.get(40..).unwrap();
+        let plain = CLOSING.split_once("] ").unwrap().1;
         assert_eq!(parse(plain), Err("no_timestamp"));
         let raw = Raw {
             text: Cow::Borrowed(plain.as_bytes()),

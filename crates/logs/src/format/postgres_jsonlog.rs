@@ -279,10 +279,7 @@ mod tests {
         let input = raw(line.as_bytes());
         let Ok(Record::Postgres(record)) = JsonLog.parse(&input, &mut Memory::default()) else { panic!() };
         assert_eq!((record.pid, record.client_port), (11282, Some(34832)));
-        assert!(matches!(
-            record.event,
-            PostgresEvent::Duration { duration_us: 81, phase_only: true, .. }
-        ));
+        assert!(matches!(record.event, PostgresEvent::Duration { duration_us: 81, phase_only: true, .. }));
         let input = raw(own.as_bytes());
         assert!(matches!(JsonLog.parse(&input, &mut Memory::default()), Ok(Record::Structure)));
         let claim = |lines: &[&str]| {

@@ -196,7 +196,8 @@ fn begins(cut: &Cut<'_>, numbered: bool, own: Option<&Prefix>) -> bool {
 
 /// Whether a line that has lost a blank behind its severity is PostgreSQL's: by words and marks that others do not use.
 fn is_ours(cut: &Cut<'_>) -> bool {
-    let own_word = matches!(cut.severity, b"LOG" | b"STATEMENT" | b"DETAIL" | b"HINT" | b"CONTEXT" | b"PANIC");
+    let own_word =
+        matches!(cut.severity, b"LOG" | b"STATEMENT" | b"DETAIL" | b"HINT" | b"CONTEXT" | b"PANIC");
     let marks = [b"user=".as_slice(), b"db=", b"@"];
     let marked = || marks.iter().any(|mark| memmem::find(cut.prefix, mark).is_some());
     (own_word || marked()) && any_prefix(cut.prefix).is_some_and(|fields| fields.pid.is_some())

@@ -277,13 +277,15 @@ pub(super) fn any_prefix(printed: &[u8]) -> Option<Fields<'_>> {
     }
     // Without the process number the time and the text are still worth having.
     fields.pid = process_id(printed, behind);
-    fields.application_name = labelled(printed, &[b"app=", b"application=", b"app_name="]).unwrap_or_default();
+    fields.application_name =
+        labelled(printed, &[b"app=", b"application=", b"app_name="]).unwrap_or_default();
     if fields.application_name == b"[unknown]" {
         fields.application_name = b"";
     }
-    fields.sql_state = labelled(printed, &[b"sqlstate=", b"SQLSTATE=", b"state=", b"err=", b"sql_error_code = "])
-        .filter(|state| is_sql_state(state))
-        .unwrap_or_default();
+    fields.sql_state =
+        labelled(printed, &[b"sqlstate=", b"SQLSTATE=", b"state=", b"err=", b"sql_error_code = "])
+            .filter(|state| is_sql_state(state))
+            .unwrap_or_default();
     Some(fields)
 }
 
@@ -295,8 +297,7 @@ fn process_id(printed: &[u8], behind: &[u8]) -> Option<u32> {
         let closed = end.is_none_or(|byte| ends.contains(byte));
         closed.then(|| u32::try_from(digits(text.get(..length)?)?).ok())?
     };
-    let bracketed =
-        memchr_iter(b'[', printed).find_map(|at| number(printed.get(at + 1..)?, b"]-: ,"));
+    let bracketed = memchr_iter(b'[', printed).find_map(|at| number(printed.get(at + 1..)?, b"]-: ,"));
     bracketed
         .or_else(|| {
             let at = memmem::find(printed, b"pid=").map(|at| at + 4);
