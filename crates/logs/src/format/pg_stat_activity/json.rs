@@ -21,9 +21,13 @@ fn cell(value: &Value) -> Cow<'static, [u8]> {
 /// Adds the sessions of an object or of a list of objects.
 fn add(value: &Value, line: u32, snapshot: &mut ActivitySnapshot<'_>) -> bool {
     match value {
-        Value::Array(rows) => rows
-            .iter()
-            .fold(false, |any, row| (matches!(row, Value::Object(_)) && add(row, line, snapshot)) || any),
+        Value::Array(rows) => {
+            let mut any = false;
+            for row in rows.iter().filter(|row| row.is_object()) {
+                any |= add(row, line, snapshot);
+            }
+            any
+        }
         Value::Object(members) => {
             let columns: Vec<Column> = members.keys().map(|key| Column::named(key.as_bytes())).collect();
             let session = columns.iter().any(|column| column.kind == Kind::Pid)

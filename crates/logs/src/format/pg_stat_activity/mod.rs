@@ -393,8 +393,10 @@ impl Blocks {
             return Some("json");
         }
         // Queries can hold the separator, so this comes last.
-        unaligned::read(body, first_line, snapshot)
-            .then(|| if snapshot.rows.is_empty() { "counts" } else { "unaligned" })
+        if !unaligned::read(body, first_line, snapshot) {
+            return None;
+        }
+        Some(if snapshot.rows.is_empty() { "counts" } else { "unaligned" })
     }
 }
 
