@@ -194,6 +194,13 @@ fn begins(cut: &Cut<'_>, numbered: bool, own: Option<&Prefix>) -> bool {
         || own.is_some_and(|prefix| prefix.has_time() && prefix.read(cut.prefix).is_some())
 }
 
+/// Whether a further line of a message in syslog is a DETAIL, STATEMENT … of its own, and not text that goes on.
+fn follows_up(line: &[u8]) -> bool {
+    let kinds = [b"DETAIL".as_slice(), b"HINT", b"QUERY", b"CONTEXT", b"LOCATION", b"STATEMENT"];
+    let text = line.first().is_none_or(u8::is_ascii_whitespace);
+    !text && cut(line).is_some_and(|cut| cut.two_blanks && kinds.contains(&cut.severity))
+}
+
 /// Whether a line that has lost a blank behind its severity is PostgreSQL's: by words and marks that others do not use.
 fn is_ours(cut: &Cut<'_>) -> bool {
     let own_word =
@@ -224,7 +231,7 @@ impl Format for StderrLog {
         }
         let (rest, part) = without_sequence(line);
         if part.is_some_and(|part| part > 1) {
-            return false;
+            return follows_up(rest);
         }
         cut(rest).is_some_and(|cut| begins(&cut, part.is_some(), Some(&self.prefix)))
     }

@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use super::{evented_request, level, record};
 use crate::record::{Level, OdooEvent, OdooRecord, Record};
-use crate::timestamp::{SECOND_US, Stamp, date_time_us};
+use crate::timestamp::{SECOND_US, Stamp, Zone, date_time_us};
 
 /// Whether a line begins such a record.
 pub(super) fn starts(line: &[u8]) -> bool {
@@ -18,7 +18,9 @@ pub(super) fn parse<'a>(text: &'a [u8], outer: Option<Stamp>) -> Result<Record<'
         let stamp = outer.ok_or("no_timestamp")?;
         return record(stamp, 0, level, database, logger, body);
     }
-    let (stamp, message) = bare(text).ok_or("no_header")?;
+    let (own, message) = bare(text).ok_or("no_header")?;
+    // In a syslog file the records around it have the carrier's time only: one clock for all of them.
+    let stamp = outer.filter(|outer| matches!(outer.zone, Zone::Local | Zone::LocalWithoutYear)).unwrap_or(own);
     let event = evented_request(message)?.unwrap_or(OdooEvent::Other);
     Ok(Record::Odoo(OdooRecord {
         stamp,

@@ -207,4 +207,7 @@ fn syslog() {
         assert!(message.starts_with("duration: 12.5 ms  statement: SELECT 1\n"), "{message}");
         assert_eq!(message.split_once('\n').unwrap().1.trim_start(), "FROM x");
     }
+    // One message in syslog holds the statement too, under its own prefix.
+    assert!(format.starts_record(b"[6-2] user=odoo,db=p STATEMENT:  SELECT 2"));
+    assert!(!format.starts_record(b"[6-3] \t-- DETAIL:  x"));
 }
