@@ -20,7 +20,8 @@ pub(super) fn parse<'a>(text: &'a [u8], outer: Option<Stamp>) -> Result<Record<'
     }
     let (own, message) = bare(text).ok_or("no_header")?;
     // In a syslog file the records around it have the carrier's time only: one clock for all of them.
-    let stamp = outer.filter(|outer| matches!(outer.zone, Zone::Local | Zone::LocalWithoutYear)).unwrap_or(own);
+    let stamp =
+        outer.filter(|outer| matches!(outer.zone, Zone::Local | Zone::LocalWithoutYear)).unwrap_or(own);
     let event = evented_request(message)?.unwrap_or(OdooEvent::Other);
     Ok(Record::Odoo(OdooRecord {
         stamp,
