@@ -2,14 +2,19 @@
 //!
 //! Text stays as nginx escaped it (`\x22`, `\"`): paths and user agents are slices of the line.
 
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
-use crate::record::Record;
+use memchr::memmem;
+
+use super::{Claim, Context, Format, Memory, Raw, Sample, Source, clf, nginx_error};
+use crate::record::{AccessRecord, Record};
+use crate::timestamp::{SECOND_US, Zone, clock_s, digits};
 
 mod fields;
 mod json;
 mod log_format;
+mod names;
+mod predefined;
 
-pub(crate) use fields::{seconds_us, split_request};
+pub(crate) use fields::{seconds_us, split_request, time_local};
 pub use log_format::{Escape, LogFormat, LogFormatError};
 
 /// An access log in one `log_format`.
@@ -17,6 +22,41 @@ pub struct AccessLog {
     format: LogFormat,
     /// Other formats seen in the same sample: a reload may change the format in mid-file.
     others: Vec<LogFormat>,
+    /// The format is one of the predefined ones: stray lines in the common log format are requests too.
+    predefined: bool,
+    /// Seconds east of UTC that the sample's requests name. Error lines in the same stream (a container's standard
+    /// output) name none; they are nginx's own, so they have the same.
+    offset_s: Option<i32>,
+}
+
+/// What stands between the requests of a container that runs nginx: the ingress controller's own log (klog:
+/// `I0321 16:04:49.720933       9 main.go:101] `) and the entry point's.
+fn is_notice(line: &[u8]) -> bool {
+    let klog = || {
+        matches!(line.first(), Some(b'I' | b'W' | b'E' | b'F'))
+            && line.get(1..5).and_then(digits).is_some()
+            && line.get(5) == Some(&b' ')
+            && line.get(6..14).and_then(clock_s).is_some()
+            && line.get(14) == Some(&b'.')
+            && memmem::find(line, b"] ").is_some()
+    };
+    klog() || line.starts_with(b"/docker-entrypoint.sh: ") || entry_point_script(line)
+}
+
+/// `10-listen-on-ipv6-by-default.sh: info: …`.
+fn entry_point_script(line: &[u8]) -> bool {
+    line.get(..2).and_then(digits).is_some()
+        && line.get(2) == Some(&b'-')
+        && memmem::find(line.get(..64).unwrap_or(line), b".sh: ").is_some()
+}
+
+/// An error line, its wall clock told by the requests around it; of one that cannot be placed nothing is said.
+fn error_line<'a>(line: &'a [u8], offset_s: Option<i32>) -> Option<Record<'a>> {
+    let mut record = nginx_error::read(line).ok()?;
+    let Some(offset_s) = offset_s else { return Some(Record::Structure) };
+    record.stamp.us -= i64::from(offset_s) * SECOND_US;
+    record.stamp.zone = Zone::Offset(offset_s);
+    Some(Record::NginxError(record))
 }
 
 /// The line without a carriage return. Blanks at its end stay: an empty last value leaves one (formats.md 2.1).
@@ -33,7 +73,7 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     let mut seen: Vec<(u32, u32, bool, LogFormat)> = Vec::new();
     let configured = context.log_formats.iter().map(|(_, format)| (true, format.clone()));
     for (configured, format) in
-        configured.chain(LogFormat::built_in().into_iter().map(|format| (false, format)))
+        configured.chain(LogFormat::predefined().into_iter().map(|format| (false, format)))
     {
         let (mut count, mut richness) = (0u32, 0u32);
         for record in lines.iter().filter_map(|line| format.read(line, None)) {
@@ -47,8 +87,22 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     // A stable sort: among equals, configured formats stay first.
     seen.sort_by_key(|(count, richness, ..)| std::cmp::Reverse((*count, *richness)));
     let mut seen = seen.into_iter();
-    let (count, _, _, format) = seen.next()?;
-    let score = f64::from(count) / f64::from(u32::try_from(lines.len()).ok()?.max(1));
+    let (count, _, configured, format) = seen.next()?;
+    let offset_s = lines.iter().find_map(|line| match format.read(line, None)?.end?.zone {
+        Zone::Offset(offset_s) => Some(offset_s),
+        // `$msec` says nothing of the zone of nginx's clock.
+        _ => None,
+    });
+    // What else such a stream holds does not count against it, once there are requests.
+    let known = |line: &[u8]| {
+        format.read(line, None).is_none()
+            && (is_notice(line)
+                || error_line(line, offset_s).is_some()
+                || (!configured && clf::read(line).is_some()))
+    };
+    let besides = if count > 0 { lines.iter().filter(|line| known(line)).count() } else { 0 };
+    let total = u32::try_from(lines.len()).ok()?.max(1);
+    let score = f64::from(count.saturating_add(u32::try_from(besides).ok()?)) / f64::from(total);
     let reads_others = |other: &LogFormat| {
         lines.iter().any(|line| format.read(line, None).is_none() && other.read(line, None).is_some())
     };
@@ -57,7 +111,10 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
         .filter(|(_, _, configured, format)| *configured || reads_others(format))
         .map(|(.., format)| format)
         .collect();
-    (score >= 0.3).then(|| Claim { format: Box::new(AccessLog { format, others }), score })
+    (score >= 0.3).then(|| Claim {
+        format: Box::new(AccessLog { format, others, predefined: !configured, offset_s }),
+        score,
+    })
 }
 
 impl Format for AccessLog {
@@ -79,6 +136,12 @@ impl Format for AccessLog {
             .read(line, raw.outer)
             .or_else(|| self.others.iter().find_map(|format| format.read(line, raw.outer)))
             .map(Record::Access)
+            .or_else(|| error_line(line, self.offset_s))
+            .or_else(|| is_notice(line).then_some(Record::Structure))
+            .or_else(|| {
+                let entry = clf::read(line).filter(|_| self.predefined)?;
+                Some(Record::Access(AccessRecord { end: Some(entry.stamp), ..entry.record }))
+            })
             .ok_or("not_a_request")
     }
 }
@@ -131,7 +194,7 @@ mod tests {
             let Claim { format, score } =
                 claim(&lines, &Context::default()).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(format.name(), format!("nginx-access:{name}"));
-            assert!((score - 0.5).abs() < 1e-9, "{name} {score}");
+            assert!(score >= 0.5 && score < 0.7, "{name} {score}");
             assert!(format.starts_record(b"anything"));
             let mut memory = Memory::default();
             for cut in 0..line.len() {
@@ -166,7 +229,7 @@ mod tests {
         let labelled = [COMBINED, LABELS].concat();
         let mixed = claim(&[COMBINED, &labelled, &labelled], &Context::default()).unwrap();
         assert_eq!(mixed.format.name(), "nginx-access:labelled");
-        assert!((mixed.score - 2.0 / 3.0).abs() < 1e-9);
+        assert!((mixed.score - 1.0).abs() < 1e-9);
         assert!(mixed.format.parse(&raw(COMBINED.as_bytes()), &mut Memory::default()).is_ok());
     }
 
