@@ -35,7 +35,7 @@ fn check(report: &Report, name: &str) {
     assert_eq!(report.inputs[0].lines.skipped, 0, "{name}");
     assert!(report.coverage.contains_key("nginx_access"), "{name}");
     let incident = &report.incidents[0];
-    assert_eq!(incident.impact.http_504, Some(60), "{name}");
+    assert_eq!(incident.impact.requests.http_504, Some(60), "{name}");
     // The first request that blocked began at second 400, whatever its line is stamped with.
     let start = incident.start.0 / 1000 - START_MS;
     assert!((399_000..402_000).contains(&start), "{name}: {start}");

@@ -7,7 +7,7 @@
 
 use memchr::memchr;
 
-use super::front_end::{Line, claim, ended, host_and_path, word};
+use super::front_end::{claim, ended, host_and_path, word};
 use super::nginx_access::{seconds_us, split_request};
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record, UpstreamFailure};
@@ -29,13 +29,18 @@ pub struct LoadBalancer {
 /// Claims files whose lines begin as a load balancer's do, with the protocol (ALB) or without (Classic).
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    let of = |application: bool| {
-        claim(sample, Box::new(LoadBalancer { application }), move |line| match read(line, application) {
-            Some(_) => Line::Request,
-            None => Line::Foreign,
-        })
-    };
-    of(true).or_else(|| of(false))
+    let application = claim(sample, Box::new(LoadBalancer { application: true }), read_application);
+    application.or_else(|| claim(sample, Box::new(LoadBalancer { application: false }), read_classic))
+}
+
+fn read_application(line: &[u8]) -> Option<Record<'_>> {
+    read(line, true).map(Record::Access)
+}
+
+fn read_classic(line: &[u8]) -> Option<Record<'_>> {
+    let record = read(line, false)?;
+    let http = record.status != 0 || !record.method.is_empty();
+    Some(if http { Record::Access(record) } else { Record::Structure })
 }
 
 /// The column at the start of `input`, quotes removed, and what follows it.
@@ -138,11 +143,8 @@ impl Format for LoadBalancer {
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
-        match read(&raw.text, self.application) {
-            Some(record) if record.status == 0 && record.method.is_empty() => Ok(Record::Structure),
-            Some(record) => Ok(Record::Access(record)),
-            None => Err("not_a_request"),
-        }
+        let read = if self.application { read_application } else { read_classic };
+        read(&raw.text).ok_or("not_a_request")
     }
 }
 

@@ -4,7 +4,7 @@
 //! Written at the end of the request; `ts` is that moment, `duration` in seconds. Caddy does not log the upstream's
 //! address, status or time: its own 502 and 504 cannot be told from an upstream's. Status 0: nothing was written.
 
-use super::front_end::{Line, claim, host_and_path};
+use super::front_end::{claim, host_and_path};
 use super::json_object::Members;
 use super::nginx_access::seconds_us;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
@@ -17,16 +17,7 @@ pub struct AccessLog;
 /// Claims files that hold handled requests.
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    claim(sample, Box::new(AccessLog), |line| match read(line) {
-        Some(Seen::Request(_)) => Line::Request,
-        Some(Seen::Other) => Line::Notice,
-        None => Line::Foreign,
-    })
-}
-
-enum Seen<'a> {
-    Request(AccessRecord<'a>),
-    Other,
+    claim(sample, Box::new(AccessLog), read)
 }
 
 /// Seconds or milliseconds since 1970, or a date in any of the encoders' forms.
@@ -73,7 +64,7 @@ fn duration_us(text: &[u8]) -> Option<i64> {
 }
 
 /// The console encoder: stamp, level, logger, message and object, with tabs between.
-fn console(line: &[u8]) -> Option<Seen<'_>> {
+fn console(line: &[u8]) -> Option<Record<'_>> {
     let mut parts = line.splitn(5, |byte| *byte == b'\t');
     let stamp = moment(parts.next()?)?;
     let (level, logger, message) = (parts.next()?, parts.next()?, parts.next());
@@ -81,18 +72,18 @@ fn console(line: &[u8]) -> Option<Seen<'_>> {
         return None;
     }
     if !logger.starts_with(b"http.log.access") {
-        return Some(Seen::Other);
+        return Some(Record::Structure);
     }
     message?;
     object(parts.next()?, Some(stamp))
 }
 
-fn read(line: &[u8]) -> Option<Seen<'_>> {
+fn read(line: &[u8]) -> Option<Record<'_>> {
     let line = line.trim_ascii();
     if line.first() == Some(&b'{') { object(line, None) } else { console(line) }
 }
 
-fn object(line: &[u8], stamp: Option<Stamp>) -> Option<Seen<'_>> {
+fn object(line: &[u8], stamp: Option<Stamp>) -> Option<Record<'_>> {
     let mut record = AccessRecord::default();
     let (mut end, mut status) = (stamp, None);
     let (mut level, mut message, mut request, mut access) = (false, false, false, stamp.is_some());
@@ -133,11 +124,11 @@ fn object(line: &[u8], stamp: Option<Stamp>) -> Option<Seen<'_>> {
     end?;
     // The same failure is told by `http.log.error` first; only the access line counts.
     let Some(status) = status.filter(|status| access && request && *status < 1000) else {
-        return Some(Seen::Other);
+        return Some(Record::Structure);
     };
     record.end = end;
     record.status = status;
-    Some(Seen::Request(record))
+    Some(Record::Access(record))
 }
 
 impl Format for AccessLog {
@@ -154,11 +145,7 @@ impl Format for AccessLog {
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
-        match read(&raw.text) {
-            Some(Seen::Request(record)) => Ok(Record::Access(record)),
-            Some(Seen::Other) => Ok(Record::Structure),
-            None => Err("not_a_request"),
-        }
+        read(&raw.text).ok_or("not_a_request")
     }
 }
 
@@ -176,7 +163,7 @@ mod tests {
 
     fn request(line: &str) -> AccessRecord<'_> {
         match read(line.as_bytes()) {
-            Some(Seen::Request(record)) => record,
+            Some(Record::Access(record)) => record,
             _ => panic!("{line}"),
         }
     }
@@ -199,7 +186,7 @@ mod tests {
             r#"{"level":"info","ts":1646861401,"msg":"serving initial configuration"}"#,
             "2026/11/23 18:24:42.470\tINFO\tadmin\tstarted",
         ] {
-            assert!(matches!(read(line.as_bytes()), Some(Seen::Other)), "{line}");
+            assert!(matches!(read(line.as_bytes()), Some(Record::Structure)), "{line}");
         }
         for line in [JSON, ERROR] {
             for cut in 0..line.len() {

@@ -10,7 +10,7 @@
 
 use memchr::{memchr, memmem};
 
-use super::front_end::{Line, claim, ended, quoted, without_port, word};
+use super::front_end::{claim, ended, quoted, without_port, word};
 use super::nginx_access::{seconds_us, split_request, time_local};
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record};
@@ -222,9 +222,8 @@ impl Signs {
 }
 
 fn claim_as(sample: &Sample<'_>, name: &'static str, microseconds: bool) -> Option<Claim> {
-    claim(sample, Box::new(AccessLog { name, microseconds }), |line| match read(line) {
-        Some(_) => Line::Request,
-        None => Line::Foreign,
+    claim(sample, Box::new(AccessLog { name, microseconds }), |line| {
+        read(line).map(|entry| Record::Access(entry.record))
     })
 }
 

@@ -3,31 +3,20 @@
 use memchr::{memchr, memmem};
 
 use super::{Claim, Format, Sample};
+use crate::record::Record;
 use crate::timestamp::Stamp;
 
-/// What one line is to a front end's reader, for detection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Line {
-    /// A request: proof of the format.
-    Request,
-    /// Something else that the same program writes; alone it proves nothing.
-    Notice,
-    /// Not this format.
-    Foreign,
-}
+/// Reads a line of a front end: a request, or something else that the same program writes ([`Record::Structure`]).
+pub(super) type Reader = fn(&[u8]) -> Option<Record<'_>>;
 
-/// Claims a sample that holds at least one request, with the share of its lines that `of` knows.
-pub(super) fn claim(
-    sample: &Sample<'_>,
-    format: Box<dyn Format>,
-    of: impl Fn(&[u8]) -> Line,
-) -> Option<Claim> {
+/// Claims a sample that holds at least one request, with the share of its lines that `read` knows.
+pub(super) fn claim(sample: &Sample<'_>, format: Box<dyn Format>, read: Reader) -> Option<Claim> {
     let (mut total, mut known, mut requests) = (0u32, 0u32, 0u32);
     for line in sample.lines.iter().filter(|line| !line.trim_ascii().is_empty()) {
-        let kind = of(line);
+        let record = read(line);
         total += 1;
-        known += u32::from(kind != Line::Foreign);
-        requests += u32::from(kind == Line::Request);
+        known += u32::from(record.is_some());
+        requests += u32::from(matches!(record, Some(Record::Access(_))));
     }
     let score = f64::from(known) / f64::from(total.max(1));
     (requests > 0 && score >= 0.3).then_some(Claim { format, score })

@@ -7,7 +7,7 @@
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::front_end::{Line, claim, ended, host_and_path, quoted, word};
+use super::front_end::{claim, ended, host_and_path, quoted, word};
 use super::nginx_access::split_request;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record, UpstreamFailure};
@@ -38,16 +38,7 @@ const NOTICES: [&[u8]; 15] = [
 /// Claims files that hold HTTP requests in this form.
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    claim(sample, Box::new(HttpLog), |line| match read(line) {
-        Some(Seen::Request(_)) => Line::Request,
-        Some(Seen::Other) => Line::Notice,
-        None => Line::Foreign,
-    })
-}
-
-enum Seen<'a> {
-    Request(AccessRecord<'a>),
-    Other,
+    claim(sample, Box::new(HttpLog), read)
 }
 
 /// `23/Nov/2026:18:24:42.470` at the start of `text`.
@@ -100,21 +91,21 @@ fn upstream_failure(state: &[u8]) -> Option<UpstreamFailure> {
     })
 }
 
-fn read(line: &[u8]) -> Option<Seen<'_>> {
+fn read(line: &[u8]) -> Option<Record<'_>> {
     let line = line.trim_ascii_end();
     let anchored = memchr_iter(b'[', line).find_map(|at| {
         let stamp = start(line.get(at + 1..)?)?;
         let head = line.get(..at)?.strip_suffix(b" ")?;
         Some((head, stamp, line.get(at + 25..)?.strip_prefix(b"] ")?))
     });
-    let Some((head, stamp, rest)) = anchored else { return notice(line).then_some(Seen::Other) };
+    let Some((head, stamp, rest)) = anchored else { return notice(line).then_some(Record::Structure) };
     let client = head.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     let (address, port) = client.split_at_checked(memchr::memrchr(b':', client)?)?;
     digits(port.get(1..)?)?;
     let (frontend, rest) = word(rest)?;
     // A connection that failed before it was one: `frontend/bind: SSL handshake failure`.
     if frontend.last() == Some(&b':') && memchr(b'/', frontend).is_some() {
-        return Some(Seen::Other);
+        return Some(Record::Structure);
     }
     let (server, mut rest) = word(rest)?;
     memchr(b'/', server)?;
@@ -123,7 +114,7 @@ fn read(line: &[u8]) -> Option<Seen<'_>> {
         let (text, tail) = word(rest)?;
         rest = tail;
         if numbers::<3>(text).is_some() {
-            return Some(Seen::Other);
+            return Some(Record::Structure);
         }
         timers = numbers::<5>(text);
         if timers.is_some() {
@@ -165,7 +156,7 @@ fn read(line: &[u8]) -> Option<Seen<'_>> {
     let answered = served && matches!(state.get(..2), Some([_, b'-' | b'D' | b'L'])) && status > 0;
     let status = u16::try_from(status).unwrap_or(0);
     let unreached = connect_ms < 0 && (failure.is_some() || status >= 500);
-    Some(Seen::Request(AccessRecord {
+    Some(Record::Access(AccessRecord {
         end: Some(ended(stamp, us(total_ms))),
         remote_addr: address,
         host,
@@ -213,8 +204,7 @@ impl Format for HttpLog {
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         match read(&raw.text) {
-            Some(Seen::Request(record)) => Ok(Record::Access(record)),
-            Some(Seen::Other) => Ok(Record::Structure),
+            Some(record) => Ok(record),
             None if raw.program.as_deref().is_some_and(|name| name.starts_with(b"haproxy")) => {
                 Ok(Record::Structure)
             }
@@ -240,7 +230,7 @@ mod tests {
 
     fn request(line: &str) -> AccessRecord<'_> {
         match read(line.as_bytes()) {
-            Some(Seen::Request(record)) => record,
+            Some(Record::Access(record)) => record,
             _ => panic!("{line}"),
         }
     }
@@ -325,7 +315,7 @@ mod tests {
             "backend odoo has no server available!",
             "haproxy[7]: anything",
         ] {
-            assert!(matches!(read(line.as_bytes()), Some(Seen::Other)), "{line}");
+            assert!(matches!(read(line.as_bytes()), Some(Record::Structure)), "{line}");
         }
         for line in [
             "",

@@ -194,7 +194,7 @@ mod tests {
             let Claim { format, score } =
                 claim(&lines, &Context::default()).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(format.name(), format!("nginx-access:{name}"));
-            assert!(score >= 0.5 && score < 0.7, "{name} {score}");
+            assert!((0.5..0.7).contains(&score), "{name} {score}");
             assert!(format.starts_record(b"anything"));
             let mut memory = Memory::default();
             for cut in 0..line.len() {

@@ -8,7 +8,7 @@
 use memchr::memmem;
 
 use super::clf;
-use super::front_end::{Line, claim, ended, host_and_path, word};
+use super::front_end::{claim, ended, host_and_path, word};
 use super::json_object::Members;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record};
@@ -22,26 +22,8 @@ pub struct AccessLog {
 /// Claims files with Traefik's tail behind the combined format, or with Traefik's keys.
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    let json = || {
-        claim(sample, Box::new(AccessLog { json: true }), |line| match read_json(line) {
-            Some(Seen::Request(_)) => Line::Request,
-            Some(Seen::Other) => Line::Notice,
-            None => Line::Foreign,
-        })
-    };
-    let common = || {
-        claim(sample, Box::new(AccessLog { json: false }), |line| match read_common(line) {
-            Some(_) => Line::Request,
-            None if application(line) => Line::Notice,
-            None => Line::Foreign,
-        })
-    };
-    json().or_else(common)
-}
-
-enum Seen<'a> {
-    Request(AccessRecord<'a>),
-    Other,
+    let json = claim(sample, Box::new(AccessLog { json: true }), read_json);
+    json.or_else(|| claim(sample, Box::new(AccessLog { json: false }), read_common))
 }
 
 /// Traefik's log of itself in its text form: `time="2021-06-05T03:57:51Z" level=info msg="…"`.
@@ -55,7 +37,11 @@ fn authority(url: &[u8]) -> &[u8] {
     rest.split(|byte| *byte == b'/').next().unwrap_or(rest)
 }
 
-fn read_common(line: &[u8]) -> Option<AccessRecord<'_>> {
+fn read_common(line: &[u8]) -> Option<Record<'_>> {
+    if application(line) { Some(Record::Structure) } else { common(line).map(Record::Access) }
+}
+
+fn common(line: &[u8]) -> Option<AccessRecord<'_>> {
     let clf::Entry { mut record, stamp, tail } = clf::read(line)?;
     let (count, rest) = word(tail.strip_prefix(b" ")?)?;
     if count != b"-" {
@@ -74,7 +60,7 @@ fn read_common(line: &[u8]) -> Option<AccessRecord<'_>> {
     Some(record)
 }
 
-fn read_json(line: &[u8]) -> Option<Seen<'_>> {
+fn read_json(line: &[u8]) -> Option<Record<'_>> {
     let mut record = AccessRecord::default();
     let (mut start, mut local, mut written): (Option<Stamp>, Option<Stamp>, Option<Stamp>) =
         (None, None, None);
@@ -118,7 +104,7 @@ fn read_json(line: &[u8]) -> Option<Seen<'_>> {
         return None;
     }
     let Some(own) = own else {
-        return (level && message && written.is_some()).then_some(Seen::Other);
+        return (level && message && written.is_some()).then_some(Record::Structure);
     };
     // Fields may be dropped by configuration; `time` is when the line was written, which is the end.
     record.end = Some(match start.or(local) {
@@ -135,7 +121,7 @@ fn read_json(line: &[u8]) -> Option<Seen<'_>> {
         record.upstream_response_time_us = None;
     }
     // Some nameless `{"DownstreamStatus":…}` would be anybody's.
-    (!record.method.is_empty() || !record.path.is_empty()).then_some(Seen::Request(record))
+    (!record.method.is_empty() || !record.path.is_empty()).then_some(Record::Access(record))
 }
 
 impl Format for AccessLog {
@@ -152,18 +138,7 @@ impl Format for AccessLog {
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
-        let seen = if self.json {
-            read_json(&raw.text)
-        } else {
-            read_common(&raw.text)
-                .map(Seen::Request)
-                .or_else(|| application(&raw.text).then_some(Seen::Other))
-        };
-        match seen {
-            Some(Seen::Request(record)) => Ok(Record::Access(record)),
-            Some(Seen::Other) => Ok(Record::Structure),
-            None => Err("not_a_request"),
-        }
+        if self.json { read_json(&raw.text) } else { read_common(&raw.text) }.ok_or("not_a_request")
     }
 }
 
@@ -184,31 +159,31 @@ mod tests {
 
     fn request(line: &str) -> AccessRecord<'_> {
         match read_json(line.as_bytes()) {
-            Some(Seen::Request(record)) => record,
+            Some(Record::Access(record)) => record,
             _ => panic!("{line}"),
         }
     }
 
     #[test]
-    fn common() {
-        let record = read_common(COMMON.as_bytes()).unwrap();
+    fn common_lines() {
+        let record = common(COMMON.as_bytes()).unwrap();
         // The stamp is the beginning.
         assert_eq!((record.end.unwrap().us, record.request_time_us), (1_506_975_727_002_000, Some(2000)));
         assert_eq!((record.upstream_addr, record.status), (b"172.19.0.3:5601".as_slice(), 304));
-        assert_eq!(read_common(BROKEN.as_bytes()).unwrap().request_time_us, Some(3000));
-        let dashes = read_common(DASHES.as_bytes()).unwrap();
+        assert_eq!(common(BROKEN.as_bytes()).unwrap().request_time_us, Some(3000));
+        let dashes = common(DASHES.as_bytes()).unwrap();
         assert_eq!((dashes.upstream_addr, dashes.status), (b"-".as_slice(), 404));
         let escaped = COMMON.replace("(X11", "\\\"(X11");
-        assert!(read_common(escaped.as_bytes()).is_some());
+        assert!(common(escaped.as_bytes()).is_some());
         for line in [COMMON, BROKEN, DASHES] {
             for cut in 0..line.len() {
-                assert!(read_common(&line.as_bytes()[..cut]).is_none(), "{}", &line[..cut]);
+                assert!(common(&line.as_bytes()[..cut]).is_none(), "{}", &line[..cut]);
             }
         }
     }
 
     #[test]
-    fn json() {
+    fn json_lines() {
         let record = request(JSON);
         assert_eq!((record.end.unwrap().us, record.end.unwrap().zone), (1_740_744_694_111_092, Zone::Utc));
         assert_eq!((record.status, record.upstream_status), (404, Some(404)));
@@ -237,7 +212,7 @@ mod tests {
             assert!(read_json(&JSON.as_bytes()[..cut]).is_none());
         }
         let own = br#"{"level":"error","msg":"Cannot connect to docker","time":"2026-11-23T18:24:42Z"}"#;
-        assert!(matches!(read_json(own), Some(Seen::Other)));
+        assert!(matches!(read_json(own), Some(Record::Structure)));
         for line in ["", "{}", r#"{"DownstreamStatus":"x","RequestPath":"/"}"#, r#"{"DownstreamStatus":200}"#]
         {
             assert!(read_json(line.as_bytes()).is_none(), "{line}");
