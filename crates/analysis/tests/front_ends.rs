@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
+use std::io::Write as _;
 
 use chrono::{DateTime, Utc};
 use stormtrace_analysis::report::Report;
@@ -110,4 +111,41 @@ fn clients_that_leave_are_counted_as_nginx_counts_them() {
     };
     let report = storm(haproxy, 499);
     assert_eq!(report.totals.by_status.get(&499), Some(&60));
+}
+
+#[test]
+fn nodes_of_a_load_balancer_are_not_copies_of_each_other() {
+    let line = |ms: i64| {
+        format!(
+            "https {} app/erp/50dc6c495c0c9188 10.0.0.7:2817 10.0.0.1:8069 0.000 0.050 0.000 200 200 34 366 \"POST https://erp.example.com:443/web/dataset/call_kw HTTP/1.1\" \"curl\" - -\n",
+            at(ms).format("%Y-%m-%dT%H:%M:%S%.6fZ"),
+        )
+    };
+    let directory = tempfile::tempdir().unwrap();
+    // Small objects under a prefix, one a node and five minutes; each second one request at either node.
+    for object in 0..10 {
+        let folder = directory.path().join("AWSLogs/123456789012/elasticloadbalancing/2026/02/16");
+        fs::create_dir_all(&folder).unwrap();
+        for (node, offset_ms) in [("10.0.1.5", 210), ("10.0.2.5", 730)] {
+            let text: String =
+                (0..300).map(|second| line((object * 300 + second) * 1000 + offset_ms)).collect();
+            let name = format!("123456789012_elasticloadbalancing_{object:02}_{node}_x.log.gz");
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            packed.write_all(text.as_bytes()).unwrap();
+            fs::write(folder.join(name), packed.finish().unwrap()).unwrap();
+        }
+    }
+    let report = analyze(&[directory.path().to_path_buf()], &Options::default()).unwrap();
+    assert_eq!(report.totals.by_status.get(&200), Some(&6000));
+    // The same objects twice are copies.
+    let copy = directory.path().join("copy");
+    fs::create_dir(&copy).unwrap();
+    for entry in
+        fs::read_dir(directory.path().join("AWSLogs/123456789012/elasticloadbalancing/2026/02/16")).unwrap()
+    {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+    }
+    let report = analyze(&[directory.path().to_path_buf()], &Options::default()).unwrap();
+    assert_eq!(report.totals.by_status.get(&200), Some(&6000));
 }

@@ -241,6 +241,14 @@ mod tests {
             r#"2026/11/23 18:31:14 [error] 22133#22133: *24 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, server: e, request: "HEAD / HTTP/1.1""#,
             r#"{"timestamp":"2026-11-23 18:24:34.641 UTC","pid":12,"error_severity":"LOG","message":"checkpoint starting: time"}"#,
             r#"{"log":"127.0.0.1\n","stream":"stdout","time":"2026-11-23T18:24:34.641Z"}"#,
+            // Applications' own request logs (Rails, Django), Envoy.
+            r#"{"method":"GET","path":"/users","controller":"U","status":200,"duration":58.33,"@timestamp":"2026-11-23T18:24:42Z"}"#,
+            r#"{"time":"2026-11-23T18:24:42Z","remote_addr":"10.0.0.1","path":"/","status":200}"#,
+            r#"{"bytes_sent":12,"method":"GET","path":"/","response_code":200,"time":"2026-11-23T18:24:42Z","upstream_host":"10.0.0.1:80"}"#,
+            // The ingress controller and the entry point without a request; Apache's error log.
+            "I0321 15:57:28.322904       9 event.go:282] Event(x)",
+            "/docker-entrypoint.sh: Configuration complete; ready for start up",
+            "[Thu Oct 13 12:24:49.880562 2022] [auth_basic:error] [pid 10:tid 1] [client 31.33.58.75:50229] AH01618: user x not found: /",
             "",
         ] {
             assert!(claim(&[line], &Context::default()).is_none(), "{line}");
@@ -257,5 +265,62 @@ mod tests {
         assert_eq!((end.us, end.resolution_us), (1_795_458_974_261_000, 1000));
         assert_eq!((record.host, record.upstream_never_connected), (b"erp.acme.example".as_slice(), true));
         assert_eq!(record.path, b"/acme/report/valuation?seconds=150&view=board");
+    }
+
+    #[test]
+    fn a_container_mixes_its_streams() {
+        let ingress =
+            [COMBINED, " 83 0.055 [default-odoo-8069] [] 10.1.2.3:8069 157 0.052 502 9a1f"].concat();
+        let error = r#"2026/11/23 20:24:35 [error] 31#31: *7 connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.1, server: e, request: "GET /web HTTP/1.1", upstream: "http://10.1.2.3:8069/web", host: "e""#;
+        let klog = "I1123 20:24:33.322904       9 main.go:101] \"successfully validated configuration\"";
+        let script = "10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6";
+        let Claim { format, score } =
+            claim(&[klog, script, &ingress, error, error, error], &Context::default()).unwrap();
+        assert_eq!((format.name().as_str(), score), ("nginx-access:upstreaminfo", 1.0));
+        let mut memory = Memory::default();
+        let line = raw(error.as_bytes());
+        let Ok(Record::NginxError(record)) = format.parse(&line, &mut memory) else { panic!() };
+        // The requests beside it name the zone.
+        assert_eq!((record.stamp.us, record.stamp.zone), (1_795_458_275_000_000, Zone::Offset(7200)));
+        assert!(matches!(format.parse(&raw(klog.as_bytes()), &mut memory), Ok(Record::Structure)));
+        assert!(matches!(format.parse(&raw(script.as_bytes()), &mut memory), Ok(Record::Structure)));
+        // A stray line in the common log format is a request still.
+        let common = r#"::1 - - [23/Nov/2026:20:24:36 +0200] "GET /favicon.ico HTTP/1.1" 404 209"#;
+        let line = raw(common.as_bytes());
+        let Ok(Record::Access(record)) = format.parse(&line, &mut memory) else { panic!() };
+        assert_eq!((record.status, record.end.unwrap().us), (404, 1_795_458_276_000_000));
+    }
+
+    #[test]
+    fn deployed_as_they_come() {
+        for (line, name) in [
+            (
+                r#"10.0.0.1 - [10.0.0.1] - - [23/Nov/2026:20:24:34 +0200] "GET / HTTP/1.1" 200 5 "-" "curl" 83 0.055 [default-odoo-8069] 10.1.2.3:8069 157 0.052 200 9a1f"#,
+                "upstreaminfo",
+            ),
+            (
+                r#"[24/Jan/2022:16:51:02 +0000] - 404 404 - GET http openresty.local "/sdfdsf" [Client 1.2.3.4] [Length 192] [Gzip 3.10] [Sent-to openresty] "Mozilla/5.0 (X11; Linux x86_64)" "-""#,
+                "proxy_manager",
+            ),
+            (
+                r#"[24/Jan/2022:13:40:19 +0000] 444 - GET https 4.3.2.1 "/.env" [Client 207.32.219.89] [Length 0] [Gzip -] "Mozilla/5.0" "-""#,
+                "proxy_manager",
+            ),
+            (
+                r#"{"@timestamp":"2026-11-23T18:24:42+08:00","host":"10.0.0.9","clientip":"10.0.0.8","size":612,"responsetime":0.002,"upstreamtime":"0.001, 0.002 : 0.003","upstreamhost":"10.0.0.1:8069","http_host":"erp.example.com","url":"/web/login","status":"200"}"#,
+                "json",
+            ),
+            (
+                r#"{"ts":"1795458274.641","method":"GET","uri":"/web","status":"502","request_time":"0.010","upstream_response_time":"-","upstream_addr":"10.0.0.1:8069","bytes_sent":"-"}"#,
+                "json",
+            ),
+        ] {
+            let Claim { format, .. } =
+                claim(&[line], &Context::default()).unwrap_or_else(|| panic!("{line}"));
+            assert_eq!(format.name(), format!("nginx-access:{name}"), "{line}");
+            for cut in 0..line.len() {
+                let _ = format.parse(&raw(&line.as_bytes()[..cut]), &mut Memory::default()).is_ok();
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::fields::{Fields, Variable};
 use super::json::Members;
-use super::names::{is_free_text, is_nginx_key, label, variable, well_known_key};
+use super::names::{is_free_text, label, nginx_sign, variable, well_known_key};
 use crate::format::nginx_configuration;
 use crate::record::AccessRecord;
 use crate::timestamp::Stamp;
@@ -546,9 +546,9 @@ impl LogFormat {
             }
             Body::WellKnownJson => {
                 let mut members = Members::new(line);
-                let mut nginx = false;
+                let mut signs = 0u32;
                 for (key, value) in members.by_ref() {
-                    nginx |= is_nginx_key(key);
+                    signs = signs.saturating_add(nginx_sign(key));
                     // A key by that name may hold something else here, but a status is a status.
                     let variable = well_known_key(key);
                     let fits = fields.assign(variable, value).is_some();
@@ -556,7 +556,7 @@ impl LogFormat {
                         return None;
                     }
                 }
-                if members.broken || !nginx || !fields.has_request {
+                if members.broken || signs < 2 || !fields.has_request {
                     return None;
                 }
                 let record = fields.finish(outer)?;

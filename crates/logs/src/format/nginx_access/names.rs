@@ -68,27 +68,30 @@ pub(super) fn well_known_key(key: &[u8]) -> Variable {
     }
 }
 
-/// Whether a JSON key is spelt as an nginx variable that no other program's log has, or as the much copied
-/// `log_format` for Logstash spells it. Without one a JSON line with a status and a path is anybody's.
-pub(super) fn is_nginx_key(key: &[u8]) -> bool {
-    key.starts_with(b"upstream")
-        || matches!(
-            key,
-            b"remote_addr"
-                | b"remote_user"
-                | b"body_bytes_sent"
-                | b"bytes_sent"
-                | b"request_time"
-                | b"request_uri"
-                | b"request_length"
-                | b"time_local"
-                | b"time_iso8601"
-                | b"msec"
-                | b"http_referer"
-                | b"http_user_agent"
-                | b"http_x_forwarded_for"
-                | b"responsetime"
-        )
+/// How surely a JSON key is an nginx variable, or spelt as in the much copied `log_format` for Logstash: 2 proves the
+/// line, 1 are names that other programs use too. A JSON line with a status and a path alone is anybody's.
+pub(super) fn nginx_sign(key: &[u8]) -> u32 {
+    match key {
+        b"body_bytes_sent"
+        | b"request_length"
+        | b"time_local"
+        | b"time_iso8601"
+        | b"msec"
+        | b"http_referer"
+        | b"http_x_forwarded_for"
+        | b"upstream_addr"
+        | b"upstream_status"
+        | b"upstream_response_time"
+        | b"upstream_connect_time"
+        | b"upstream_header_time"
+        | b"upstream_response_length"
+        | b"responsetime"
+        | b"upstreamtime"
+        | b"upstreamhost" => 2,
+        b"remote_addr" | b"remote_user" | b"request_uri" | b"request_method" | b"request_time"
+        | b"bytes_sent" | b"http_user_agent" | b"server_name" | b"server_protocol" => 1,
+        _ => 0,
+    }
 }
 
 /// The variable behind a label such as `urt=` (formats.md 2.1) or its long name.
