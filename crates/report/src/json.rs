@@ -75,6 +75,7 @@ fn without_secrets(report: &Report) -> Report {
             cause.culprit.iter_mut().filter_map(|culprit| culprit.query.as_mut()).for_each(hide);
             cause.evidence.iter_mut().for_each(|evidence| hide(&mut evidence.statement));
         }
+        incident.chains.iter_mut().filter_map(|chain| chain.path.as_mut()).for_each(hide);
         for link in &mut incident.links {
             link.request.iter_mut().chain(&mut link.candidates).for_each(|request| hide(&mut request.path));
             link.backend.iter_mut().filter_map(|backend| backend.query.as_mut()).for_each(hide);

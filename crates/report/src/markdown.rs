@@ -3,7 +3,7 @@
 use std::io::{Result, Write};
 
 use stormtrace_analysis::report::{
-    Cause, EvidenceStatus, Incident, Input, Link, LinkRequest, Reference, Report, Time, Verdict,
+    Cause, EvidenceStatus, Incident, Input, Link, LinkBlocker, LinkRequest, Reference, Report, Time, Verdict,
 };
 
 use crate::escape::{markdown_code, markdown_code_cell, markdown_fence, markdown_text};
@@ -15,7 +15,7 @@ use crate::{Options, View, Writer, words};
 pub struct Markdown;
 
 const REFERENCES_SHOWN: usize = 3;
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
 const ISOLATED_SHOWN: usize = 20;
 
 /// Log text as a sentence, without secrets.
@@ -174,6 +174,7 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "| {label} | {} |", safe(&value))?;
     }
     writeln!(out)?;
+    worker_time(incident, out)?;
     timeline(incident, out)?;
     writeln!(out, "### Root cause\n\n**{}**\n", safe(&words::diagnosis(incident)))?;
     if incident.diagnosis.causes.is_empty() {
@@ -181,9 +182,17 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     } else {
         writeln!(out, "_{}_\n", words::WEIGHTS)?;
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(cause, out)?;
     }
+    for (number, cause) in considered.into_iter().enumerate() {
+        if number == 0 {
+            writeln!(out, "Also considered:\n")?;
+        }
+        writeln!(out, "- {}", safe(&words::considered(cause)))?;
+    }
+    writeln!(out)?;
     if !incident.diagnosis.missing.is_empty() {
         writeln!(out, "Would decide, but is missing:\n")?;
         for missing in &incident.diagnosis.missing {
@@ -223,6 +232,35 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
                     .since
                     .map_or_else(|| "–".to_owned(), |since| words::clock_near(since, incident.start)),
                 safe(&criterion.detail)
+            )?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn worker_time(incident: &Incident, out: &mut dyn Write) -> Result<()> {
+    for (statement, refs) in words::worker_time::saturation(&incident.impact.saturation) {
+        writeln!(out, "- {}{}", safe(&statement), references(refs))?;
+    }
+    let Some(time) = &incident.worker_time else { return writeln!(out) };
+    writeln!(
+        out,
+        "\n### Where the workers' time went\n\n{}.\n",
+        safe(&words::worker_time::worker_time(time))
+    )?;
+    for (by, title, shown) in words::worker_time::DIVISIONS {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        writeln!(out, "| By {title} | Worker time | Share | Count | Where |\n|---|---:|---:|---:|---|")?;
+        for (name, seconds, share, count, place) in words::worker_time::rows(time, division, *shown) {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} |",
+                code_cell(&words::shortened(&words::one_line(&name), 200)),
+                words::duration(seconds),
+                share.map_or_else(|| "–".to_owned(), words::percent),
+                words::worker_time::counted(count),
+                place.map(place_cell).unwrap_or_default()
             )?;
         }
         writeln!(out)?;
@@ -310,7 +348,23 @@ fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     }
     writeln!(
         out,
-        "### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
+        "### What the killed workers were doing\n\n| Kills | Request | Blocked by |\n|---|---|---|"
+    )?;
+    for chain in incident.chains.iter().take(LINKS_SHOWN) {
+        let request = match (&chain.method, &chain.path) {
+            (Some(method), Some(path)) => code_cell(&format!("{method} {}", words::shortened(path, 120))),
+            _ => "one of several requests, or unknown".to_owned(),
+        };
+        let kills = words::chain_kills(chain, incident.start);
+        writeln!(out, "| {kills} | {request} | {} |", blocked_by(chain.root_blocker.as_ref()))?;
+    }
+    let hidden = incident.chains.len().saturating_sub(LINKS_SHOWN);
+    if hidden > 0 {
+        writeln!(out, "\n… and {hidden} more")?;
+    }
+    writeln!(
+        out,
+        "\n### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
          |---|---|---|---|---|---|"
     )?;
     for link in incident.links.iter().take(LINKS_SHOWN) {
@@ -325,7 +379,7 @@ fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
             link.backend
                 .as_ref()
                 .map_or_else(|| words::UNKNOWN.to_owned(), |backend| backend.pid.to_string()),
-            blocked_by(link),
+            blocked_by(link.root_blocker.as_ref()),
             words::confidence(link.confidence),
             places.join(", ")
         )?;
@@ -349,8 +403,8 @@ fn requested(link: &Link) -> String {
     }
 }
 
-fn blocked_by(link: &Link) -> String {
-    let Some(blocker) = &link.root_blocker else { return words::UNKNOWN.to_owned() };
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return words::UNKNOWN.to_owned() };
     let mut text = blocker.pid.to_string();
     for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
         text.push_str(&format!(", {}", safe(detail)));

@@ -393,3 +393,20 @@ fn writers_are_found_by_name_and_extension() {
     assert!(by_extension("report").is_none());
     assert_eq!(by_extension("a/B.HTML").map(Writer::name), Some("html"));
 }
+
+#[test]
+fn every_form_for_people_says_where_the_workers_time_went() {
+    let report = sample(&|text| text.to_owned());
+    for form in ["text", "markdown", "html"] {
+        let output = written(form, &report, &Options::default());
+        for words in [
+            "waiting for locks",
+            "1 h 40 min",
+            "nothing tells",
+            "latency rose before the processors were saturated",
+            "all 6 workers busy",
+        ] {
+            assert!(output.contains(words), "{form}: {words}");
+        }
+    }
+}

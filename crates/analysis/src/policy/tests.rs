@@ -183,6 +183,7 @@ fn unknown_counts_as_the_policy_says() {
 fn incident(severity: Severity, recovery: &'static str) -> Incident {
     let kills = Kills { first: Some(place()), ..Kills::default() };
     Incident {
+        worker_time: None,
         id: "incident-1".to_owned(),
         kind: Kind::ServiceRestart,
         isolated: false,

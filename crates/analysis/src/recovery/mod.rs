@@ -327,6 +327,7 @@ mod tests {
             never_connected: false,
             status,
             upstream_status: status,
+            client: 0,
             upstream_port: 0,
             lane: Lane::Http,
             path: 0,

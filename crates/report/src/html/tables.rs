@@ -59,6 +59,9 @@ pub fn endpoints(report: &Report) -> String {
             words::milliseconds(endpoint.p95_ms),
             words::milliseconds(endpoint.p99_ms),
             words::milliseconds(endpoint.max_ms),
+            words::count(endpoint.incident_count),
+            words::milliseconds(endpoint.incident_p95_ms),
+            words::milliseconds(endpoint.baseline_p95_ms),
         ]
     };
     let columns = [
@@ -71,6 +74,9 @@ pub fn endpoints(report: &Report) -> String {
         ("p95", "n"),
         ("p99", "n"),
         ("Max", "n"),
+        ("In incidents", "n"),
+        ("p95 inside", "n"),
+        ("p95 outside", "n"),
     ];
     let mut body =
         format!("<div class=\"box\">{}", table(&columns, report.endpoints.iter().take(20).map(row)));

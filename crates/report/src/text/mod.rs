@@ -127,7 +127,7 @@ fn endpoints(page: &mut Page<'_>, report: &Report) -> Result<()> {
         return Ok(());
     }
     page.heading("Endpoints by share of busy time")?;
-    let header = ["share", "count", "failed", "p50", "p95", "max", "endpoint"];
+    let header = ["share", "count", "failed", "p50", "p95", "max", "p95 inside", "p95 outside", "endpoint"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for endpoint in report.endpoints.iter().take(ENDPOINTS_SHOWN) {
         let route = words::middle_shortened(&safe(&endpoint.route), 80);
@@ -138,11 +138,14 @@ fn endpoints(page: &mut Page<'_>, report: &Report) -> Result<()> {
             words::milliseconds(endpoint.p50_ms),
             words::milliseconds(endpoint.p95_ms),
             words::milliseconds(endpoint.max_ms),
+            words::milliseconds(endpoint.incident_p95_ms),
+            words::milliseconds(endpoint.baseline_p95_ms),
             format!("{} {route}", safe(&endpoint.method)),
         ]);
     }
-    page.table("", &rows, &[0, 1, 2, 3, 4, 5])?;
-    page.more("", report.endpoints.len(), ENDPOINTS_SHOWN)
+    page.table("", &rows, &[0, 1, 2, 3, 4, 5, 6, 7])?;
+    page.more("", report.endpoints.len(), ENDPOINTS_SHOWN)?;
+    page.faint("", "inside and outside: of the incidents")
 }
 
 fn queries(page: &mut Page<'_>, report: &Report) -> Result<()> {
