@@ -8,8 +8,14 @@ use std::borrow::Cow;
 use crate::record::Record;
 use crate::timestamp::Stamp;
 
+pub mod aws_elb;
+pub mod caddy;
+pub mod clf;
 pub mod curl_probe;
+mod front_end;
+pub mod haproxy;
 pub mod interval;
+mod json_object;
 pub mod kernel;
 pub mod nginx_access;
 pub mod nginx_configuration;
@@ -29,6 +35,7 @@ pub mod postgres_stderr;
 mod postgres_translations;
 pub mod sadf;
 pub mod sar;
+pub mod traefik;
 pub mod vmstat;
 
 /// Which part of the stack a format speaks for. The names are those of `coverage` in the report.
@@ -36,7 +43,7 @@ pub mod vmstat;
 pub enum Source {
     /// Odoo's own log.
     Odoo,
-    /// nginx access log.
+    /// Access log of nginx or another front end (ALB, HAProxy, Traefik, Caddy, Apache).
     NginxAccess,
     /// nginx error log.
     NginxError,
@@ -139,7 +146,13 @@ pub const DETECTORS: &[Detector] = &[
     postgres_stderr::detect,
     pgbouncer::detect,
     nginx_error::detect,
+    aws_elb::detect,
+    haproxy::detect,
+    traefik::detect,
+    caddy::detect,
+    clf::detect,
     nginx_access::detect,
+    clf::detect_any,
     pg_stat_activity::detect,
     pg_stat_statements::detect,
     postgres_settings::detect,
