@@ -25,6 +25,7 @@ pub mod fold;
 pub mod impact;
 pub mod link;
 pub mod lives;
+mod parts;
 pub mod place;
 pub mod read;
 pub mod recovery;

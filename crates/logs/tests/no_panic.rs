@@ -371,7 +371,7 @@ fn parse_all(bytes: &[u8], lines: &[&[u8]], format: &dyn Format) {
     let mut memory = Memory::default();
     for line in lines.iter().copied().chain([bytes]) {
         let orphan = !format.starts_record(line);
-        let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, orphan };
+        let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, pid: None, orphan };
         let _ = format.parse(&raw, &mut memory);
     }
 }

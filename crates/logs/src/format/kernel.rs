@@ -150,6 +150,7 @@ mod tests {
             text: Cow::Borrowed(text.as_bytes()),
             outer,
             program: program.map(Cow::Borrowed),
+            pid: None,
             orphan: false,
         };
         match Kernel.parse(&raw, &mut Memory::default())? {

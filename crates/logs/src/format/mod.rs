@@ -16,6 +16,7 @@ pub mod nginx_configuration;
 pub mod nginx_error;
 pub mod odoo;
 pub mod odoo_configuration;
+pub mod odoo_syslog;
 pub mod pg_stat_activity;
 pub mod pg_stat_statements;
 pub mod postgres_configuration;
@@ -58,6 +59,8 @@ pub struct Raw<'a> {
     pub outer: Option<Stamp>,
     /// Who wrote it, if the carrier says.
     pub program: Option<Cow<'a, [u8]>>,
+    /// Its process, if the carrier says.
+    pub pid: Option<u32>,
     /// The record's first line did not begin a record (head of a file, or damage).
     pub orphan: bool,
 }
@@ -128,6 +131,7 @@ pub const DETECTORS: &[Detector] = &[
     odoo_configuration::detect,
     postgres_configuration::detect,
     odoo::detect,
+    odoo_syslog::detect,
     postgres_csvlog::detect,
     postgres_jsonlog::detect,
     postgres_stderr::detect,

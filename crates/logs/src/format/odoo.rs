@@ -27,7 +27,7 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
         total += 1;
         if Odoo.starts_record(line) {
             starting += 1;
-            let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, orphan: false };
+            let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, pid: None, orphan: false };
             understood += u32::from(Odoo.parse(&raw, &mut Memory::default()).is_ok());
         }
     }
@@ -65,7 +65,7 @@ impl Format for Odoo {
         };
         let (database, logger, message) = names(first).ok_or("truncated_header")?;
         let message = message.trim_ascii_end();
-        let mut record = OdooRecord {
+        let record = OdooRecord {
             stamp: Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000),
             pid,
             level,
@@ -76,24 +76,42 @@ impl Format for Odoo {
             event: OdooEvent::Other,
             exception: None,
         };
-        if logger == b"werkzeug" || logger == b"odoo.http.server" {
-            if let Some((request, used)) = worker_request(message)? {
-                record.event = OdooEvent::Request(request);
-                record.message = message.get(..used).unwrap_or(message);
-                return Ok(Record::Odoo(record));
-            }
-        } else if logger == b"longpolling"
-            && let Some(event) = evented_request(message)?
-        {
-            record.event = event;
-            return Ok(Record::Odoo(record));
-        }
         // The whole body, for messages that go on in later lines.
         let body = rest.get(first.len().saturating_sub(message_length(first))..).unwrap_or(message);
-        record.event = event(&record, body);
-        attach_exception(&mut record);
-        Ok(Record::Odoo(record))
+        understand(record, body)
     }
+}
+
+/// Finds out what a record says whose head is read. `body` is the message with its later lines.
+pub(super) fn understand<'a>(mut record: OdooRecord<'a>, body: &'a [u8]) -> Result<Record<'a>, &'static str> {
+    let message = record.message;
+    if record.logger == b"werkzeug" || record.logger == b"odoo.http.server" {
+        if let Some((request, used)) = worker_request(message)? {
+            record.event = OdooEvent::Request(request);
+            record.message = message.get(..used).unwrap_or(message);
+            return Ok(Record::Odoo(record));
+        }
+    } else if record.logger == b"longpolling"
+        && let Some(event) = evented_request(message)?
+    {
+        record.event = event;
+        return Ok(Record::Odoo(record));
+    }
+    record.event = event(&record, body);
+    attach_exception(&mut record);
+    Ok(Record::Odoo(record))
+}
+
+/// A level by the name that Python prints.
+pub(super) fn level(name: &[u8]) -> Option<Level> {
+    Some(match name {
+        b"DEBUG" => Level::Debug,
+        b"INFO" => Level::Info,
+        b"WARNING" => Level::Warning,
+        b"ERROR" => Level::Error,
+        b"CRITICAL" => Level::Critical,
+        _ => return None,
+    })
 }
 
 /// The fixed part of the header: pid, level and the rest behind `LEVEL `.
@@ -108,14 +126,10 @@ fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
     }
     let (pid, rest) = number::<u32>(line.get(24..)?)?;
     let rest = rest.strip_prefix(b" ")?;
-    let (level, rest) = rest.split_at_checked(memchr(b' ', rest.get(..rest.len().min(16))?)?)?;
+    let (name, rest) = rest.split_at_checked(memchr(b' ', rest.get(..rest.len().min(16))?)?)?;
     let rest = rest.get(1..)?;
-    let level = match level {
-        b"DEBUG" => Level::Debug,
-        b"INFO" => Level::Info,
-        b"WARNING" => Level::Warning,
-        b"ERROR" => Level::Error,
-        b"CRITICAL" => Level::Critical,
+    let level = match name {
+        _ if level(name).is_some() => level(name)?,
         // logging prints an unnamed level as `Level 25`.
         b"Level" => {
             let (_, rest) = number::<u32>(rest)?;

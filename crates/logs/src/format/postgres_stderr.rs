@@ -13,7 +13,7 @@ use crate::record::{PostgresRecord, Record};
 use crate::timestamp::{SECOND_US, Stamp, digits, fraction_us};
 
 /// Prefixes seen in the field, tried after those of the bundle's own configuration. `%m` also reads `%t`.
-const COMMON_PREFIXES: [&str; 22] = [
+const COMMON_PREFIXES: [&str; 26] = [
     "%m [%p] ",
     "%m [%p] %q%u@%d ",
     "%m [%p] %q%u@%d %r ",
@@ -36,6 +36,11 @@ const COMMON_PREFIXES: [&str; 22] = [
     "%m [%p] %a ",
     "%m %p ",
     "< %m >",
+    // For syslog, which adds time and process itself.
+    "user=%u,db=%d,app=%a,client=%h ",
+    "db=%d,user=%u,app=%a,client=%h ",
+    "user=%u,db=%d,client=%h,app=%a ",
+    "user=%u,db=%d ",
 ];
 
 /// The severity is looked for in this many bytes of a line.
@@ -410,6 +415,12 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     (score >= 0.3).then(|| Claim { format: Box::new(StderrLog { prefix }), score })
 }
 
+/// The format for a log of which nothing was seen yet: the prefix of the bundle's configuration, or the usual ones.
+pub(crate) fn any(context: &Context) -> Box<dyn Format> {
+    let prefix = context.log_line_prefixes.first().map_or(COMMON_PREFIXES[0], String::as_str);
+    Box::new(StderrLog { prefix: Prefix::compile(prefix) })
+}
+
 impl StderrLog {
     fn prefix_of<'a>(&self, printed: &'a [u8]) -> Option<Fields<'a>> {
         self.prefix.read(printed).or_else(|| any_prefix(printed))
@@ -458,7 +469,7 @@ impl Format for StderrLog {
         let event = classify(cut.severity, message);
         Ok(Record::Postgres(PostgresRecord {
             stamp,
-            pid: fields.pid.unwrap_or(0),
+            pid: fields.pid.or(raw.pid).unwrap_or(0),
             severity: cut.severity,
             message: Cow::Borrowed(message),
             detail: Cow::Borrowed(b""),
@@ -495,7 +506,7 @@ mod tests {
     const BACKGROUND: &str = "2026-11-23 18:33:44 UTC [28020]: [2-1] user=,db=,app=,client= STATEMENT:  ";
 
     fn raw(text: &[u8]) -> Raw<'_> {
-        Raw { text: Cow::Borrowed(text), outer: None, program: None, orphan: false }
+        Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false }
     }
 
     fn format(pattern: &str) -> StderrLog {
