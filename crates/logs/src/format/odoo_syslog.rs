@@ -41,7 +41,9 @@ fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Database, level, logger and the message with all its lines.
-fn head(text: &[u8]) -> Option<(&[u8], Level, &[u8], &[u8])> {
+type Head<'a> = (&'a [u8], Level, &'a [u8], &'a [u8]);
+
+fn head(text: &[u8]) -> Option<Head<'_>> {
     let (_version, rest) = field(text.strip_prefix(b"Odoo Server ")?)?;
     let (database, rest) = field(rest)?;
     let (name, rest) = field(rest)?;
