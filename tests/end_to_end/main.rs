@@ -11,3 +11,4 @@ mod common;
 mod determinism;
 mod errors;
 mod fixtures;
+mod gate;

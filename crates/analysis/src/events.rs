@@ -99,6 +99,8 @@ pub struct Access {
     pub path: u32,
     /// Method.
     pub method: u32,
+    /// Hash of the client's address, 0 if not logged.
+    pub client: u32,
     /// Content, the same in every copy.
     pub fingerprint: u64,
     /// Input number.
@@ -134,6 +136,8 @@ pub struct Served {
     pub path: u32,
     /// Method.
     pub method: u32,
+    /// Hash of the client's address: nginx's own unless Odoo runs with `proxy_mode`.
+    pub client: u32,
     /// SQL time, µs.
     pub query_us: Option<i64>,
     /// The rest, µs.
@@ -409,6 +413,8 @@ pub struct Setting {
     pub name: String,
     /// Value.
     pub value: String,
+    /// Blocks around it, as in [`stormtrace_logs::record::Setting`].
+    pub depth: u8,
     /// Input number.
     pub input: u32,
     /// Line.

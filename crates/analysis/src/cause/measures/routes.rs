@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Look;
 use crate::events::Lane;
 use crate::report::Reference;
+use crate::route::route;
 
 /// A request that keeps a worker this long is stuck, µs.
 const STUCK_US: i64 = 5_000_000;
@@ -71,16 +72,4 @@ impl Routes {
             sql_share: (all > 0).then_some(sql as f64 / all as f64),
         }
     }
-}
-
-/// A path without the numbers in it.
-fn route(path: &str) -> String {
-    path.split('/')
-        .map(
-            |part| {
-                if part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() { "*" } else { part }
-            },
-        )
-        .collect::<Vec<_>>()
-        .join("/")
 }
