@@ -66,6 +66,7 @@ pub(crate) fn any(context: &Context) -> Box<dyn Format> {
     let mut formats = configured.chain(LogFormat::built_in());
     match formats.next() {
         Some(format) => Box::new(AccessLog { format, others: formats.collect() }),
+        // Cannot be: some formats are built in.
         None => Box::new(crate::routes::AnyLine),
     }
 }
