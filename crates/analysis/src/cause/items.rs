@@ -55,9 +55,10 @@ pub fn considerable_s(m: &Measures) -> f64 {
     (0.2 * workers).min(2.0) * m.length_s.max(1.0)
 }
 
-/// Workers were stuck: killed, or seconds long in one request. What kept them can be asked only then.
+/// Workers were stuck, until they were killed or seconds long in one request, for a considerable part of their time. What
+/// kept them can be asked only then: a few long reports keep no site from answering.
 pub fn workers_stuck(m: &Measures) -> bool {
-    m.ends.http_kills.count > 0 || m.routes.stuck >= 3
+    m.ends.http_stuck_s + m.routes.stuck_s >= considerable_s(m)
 }
 
 /// What to say where no worker was stuck.
