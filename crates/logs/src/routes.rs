@@ -110,9 +110,6 @@ fn of_the_machine(carrier: &dyn Carrier) -> bool {
 /// lines, or no carrier names programs.
 #[must_use]
 pub fn find(head: &[u8], name: &str, context: &Context, detected: Option<&Detected>) -> Option<Routes> {
-    if detected.is_some_and(|found| found.format.sequential()) {
-        return None;
-    }
     let known = detected.map(|found| [found.carrier]);
     let carriers: &[&'static dyn Carrier] = known.as_ref().map_or(carrier::ALL, |one| one);
     carriers.iter().find_map(|carrier| with_carrier(head, name, context, *carrier, detected))
@@ -163,7 +160,7 @@ fn claim(lines: Vec<Cow<'_, [u8]>>, name: &str, context: &Context) -> Option<Cla
     for detector in DETECTORS {
         let Some(claim) = detector(&sample, context) else { continue };
         let better = best.as_ref().is_none_or(|known| claim.score > known.score + 0.02);
-        if claim.score >= 0.3 && better && !claim.format.sequential() {
+        if claim.score >= 0.3 && better {
             best = Some(claim);
         }
     }

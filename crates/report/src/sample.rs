@@ -59,7 +59,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
         status,
         reference: reference("access.log", 1204, seconds),
     };
-    let links = (0..13)
+    let links: Vec<_> = (0..13)
         .map(|number| Link {
             kill: LinkKill {
                 time: at(125 + number * 20),

@@ -6,10 +6,12 @@ use std::borrow::Cow;
 
 use crate::timestamp::Stamp;
 
+mod cloud;
 mod compose;
 mod docker;
 mod journald;
 mod kubernetes;
+mod logplex;
 mod plain;
 pub mod syslog;
 mod syslog_protocol;
@@ -56,6 +58,7 @@ pub const ALL: &[&dyn Carrier] = &[
     &journald::Export,
     &journald::Verbose,
     &docker::JsonFile,
+    &cloud::CloudJson,
     &compose::WithTimestamps,
     &compose::Plain,
     &kubernetes::Prefix,
@@ -67,6 +70,7 @@ pub const ALL: &[&dyn Carrier] = &[
     &syslog::SHORT,
     &syslog::SHORT_UNIX,
     &syslog::SHORT_MONOTONIC,
+    &logplex::Logplex,
     &docker::LogsTimestamps,
     &plain::Plain,
 ];

@@ -192,7 +192,7 @@ fn after_stamp(rest: &[u8], outer: Option<Stamp>) -> Option<Result<Peeled<'_>, &
     if rest.starts_with(b"last message repeated ") || rest.starts_with(b"message repeated ") {
         return Some(Err("message_repeated"));
     }
-    if rest.starts_with(b"Odoo Server ") {
+    if rest.starts_with(b"Odoo Server ") || rest.starts_with(b"OpenERP Server ") {
         // Python's handler names no program; syslog takes the first word of the message for it.
         let payload = restore_controls(rest);
         let program = Some(Cow::Borrowed(b"odoo".as_slice()));
@@ -211,7 +211,7 @@ fn after_stamp(rest: &[u8], outer: Option<Stamp>) -> Option<Result<Peeled<'_>, &
     Some(peeled(outer, program, pid, hash(0, tag), message))
 }
 
-/// The entry with this message, undone what syslog and PostgreSQL did to it.
+/// The entry with this message, undone what syslog did to it.
 pub(super) fn peeled<'a>(
     outer: Option<Stamp>,
     program: &'a [u8],
@@ -230,26 +230,13 @@ pub(super) fn peeled<'a>(
         return Err("message_repeated");
     }
     Ok(Peeled {
-        payload: restore_controls(without_sequence(message)),
+        payload: restore_controls(message),
         outer,
         partial: false,
         stream,
         program: Some(Cow::Borrowed(program)),
         pid: pid.and_then(|pid| u32::try_from(pid).ok()),
     })
-}
-
-/// PostgreSQL numbers what it sends to syslog, `[MESSAGE-PART] `: a later line of a message is a later part.
-fn without_sequence(message: &[u8]) -> &[u8] {
-    let read = || {
-        let rest = message.strip_prefix(b"[")?;
-        let inner = rest.get(..memchr(b']', rest.get(..rest.len().min(24))?)?)?;
-        let (number, part) = inner.split_at_checked(memchr(b'-', inner)?)?;
-        digits(number)?;
-        digits(part.get(1..)?)?;
-        rest.get(inner.len() + 1..)?.strip_prefix(b" ")
-    };
-    read().unwrap_or(message)
 }
 
 fn full(entry: &[u8]) -> Option<Result<Peeled<'_>, &'static str>> {
@@ -386,9 +373,7 @@ mod tests {
         assert_eq!(&*SHORT.peel(entry).unwrap().payload, b"bad query:\nSELECT\n  1");
         assert!(!SHORT.starts_entry(b"    SELECT") && SHORT.starts_entry(b"") && SHORT.starts_entry(b"x"));
         let part = b"Nov 23 18:28:01 vm postgres[7052]: [5-2] #011FROM x";
-        assert_eq!(&*SHORT.peel(part).unwrap().payload, b"\tFROM x");
-        let part = b"Nov 23 18:28:01 vm postgres[7052]: [5] [a-b] x";
-        assert_eq!(&*SHORT.peel(part).unwrap().payload, b"[5] [a-b] x");
+        assert_eq!(&*SHORT.peel(part).unwrap().payload, b"[5-2] \tFROM x");
     }
 
     #[test]
