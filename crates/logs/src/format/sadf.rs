@@ -34,7 +34,7 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
     for pair in starts.windows(2) {
         let [from, to] = pair else { continue };
         let text = sample.lines.get(*from..*to).unwrap_or_default().join(b"\n".as_slice());
-        let raw = Raw { text: text.into(), outer: None, program: None, orphan: false };
+        let raw = Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false };
         total += 1;
         understood += u32::from(Json.parse(&raw, &mut Memory::default()).is_ok());
     }
@@ -242,7 +242,7 @@ vm;5;2026-11-23 18:28:15 UTC;13;327;9.79;11.25;7.31;2";
         text: &[u8],
         memory: &mut Memory,
     ) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.into(), outer: None, program: None, orphan: false };
+        let raw = Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false };
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,

@@ -37,7 +37,7 @@ pub(super) fn score(format: &dyn Format, sample: &Sample<'_>) -> Option<f64> {
     let (mut total, mut understood, mut samples) = (0u32, 0u32, 0u32);
     for line in sample.lines.iter().filter(|line| !line.trim_ascii().is_empty()) {
         total += 1;
-        let raw = Raw { text: line.as_ref().into(), outer: None, program: None, orphan: false };
+        let raw = Raw { text: line.as_ref().into(), outer: None, program: None, pid: None, orphan: false };
         match format.parse(&raw, &mut memory) {
             Ok(Record::Structure) => understood += 1,
             Ok(_) => {
@@ -206,7 +206,7 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         text: &str,
         memory: &mut Memory,
     ) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, orphan: false };
+        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, pid: None, orphan: false };
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,
@@ -247,7 +247,13 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         for end in 0..=row.len() {
             let _ = read(&Vmstat::default(), &row[..end], &mut Memory::default());
         }
-        let raw = Raw { text: b"\xff\xfe 1 2".as_slice().into(), outer: None, program: None, orphan: false };
+        let raw = Raw {
+            text: b"\xff\xfe 1 2".as_slice().into(),
+            outer: None,
+            program: None,
+            pid: None,
+            orphan: false,
+        };
         assert!(Vmstat::default().parse(&raw, &mut Memory::default()).is_err());
     }
 }
