@@ -1,7 +1,7 @@
 //! `cron_storm`: scheduled jobs took the workers, the locks or the machine (methods 4).
 
 use super::items::{NEED_HOST, NEED_ODOO_INFO, counted, holds, processors_busy, storage_waits};
-use super::{Answer, Family, Item, Suspect, mechanism};
+use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
 
 /// The suspect.
@@ -11,6 +11,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Let the jobs finish or cancel their statements; spread their schedules, lower max_cron_threads.",
     needs: "the Odoo log at info (starts of jobs); host metrics and snapshots of pg_stat_activity help",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "two jobs or more, long and longer than ever before, were running when the first request was blocked",

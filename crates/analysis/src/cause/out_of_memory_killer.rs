@@ -1,7 +1,7 @@
 //! `out_of_memory_killer`: the kernel killed processes for lack of memory (methods 4).
 
 use super::items::{NEED_HOST, counted, holds};
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -13,6 +13,7 @@ pub const SUSPECT: Suspect = Suspect {
         let killed = m.ends.out_of_memory.count + m.messages.backend_killed.count;
         killed >= 2 && 2 * killed >= m.ends.http_kills.count
     }),
+    begins: undated,
     items: &[
         Item {
             asks: "the kernel killed workers",
