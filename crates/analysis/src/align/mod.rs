@@ -48,6 +48,13 @@ pub fn align(
     let window = stated_window(inputs);
     for input in inputs.iter_mut() {
         calendar::add_years(input, window);
+        calendar::add_dates(input, window);
+        if input.partial.undated > 0 {
+            notes.push(format!(
+                "{}: {} samples without a time are not used; capture with one (vmstat -t, iostat -t, date in the loop).",
+                input.label, input.partial.undated
+            ));
+        }
         let changes = calendar::undo_daylight_changes(input, window);
         if changes > 0 {
             notes.push(format!(
@@ -65,7 +72,7 @@ fn groups(inputs: &[Input], standings: &[Standing]) -> Vec<Group> {
     let mut groups: BTreeMap<(Source, bool, u32, bool, &str), Group> = BTreeMap::new();
     for (index, (input, standing)) in inputs.iter().zip(standings).enumerate() {
         let (Some(source), Some(zone)) = (input.source, input.partial.zone) else { continue };
-        let zoneless = matches!(zone, Zone::Local | Zone::LocalWithoutYear);
+        let zoneless = matches!(zone, Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate);
         // The tools on a host have one clock and print it each in its own way; the kernel's log goes first, since it
         // alone has records that others share.
         let (sampler, format) = match source {

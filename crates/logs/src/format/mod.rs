@@ -4,12 +4,16 @@
 //! that a file can be cut anywhere) and turns one record into a typed, borrowed [`Record`].
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::record::Record;
 use crate::timestamp::Stamp;
 
 pub mod curl_probe;
+mod figures;
+pub mod host_snapshot;
 pub mod interval;
+pub mod iostat;
 pub mod kernel;
 pub mod nginx_access;
 pub mod nginx_configuration;
@@ -24,8 +28,12 @@ pub mod postgres_jsonlog;
 pub mod postgres_message;
 pub mod postgres_settings;
 pub mod postgres_stderr;
+pub mod prometheus;
+pub mod query_range;
 pub mod sadf;
+pub mod sadf_xml;
 pub mod sar;
+pub mod sysstat_json;
 pub mod vmstat;
 
 /// Which part of the stack a format speaks for. The names are those of `coverage` in the report.
@@ -41,7 +49,7 @@ pub enum Source {
     PostgresLog,
     /// Snapshots of `pg_stat_activity`, `pg_stat_statements` and settings read by psql.
     PgStatActivity,
-    /// vmstat, sar, kernel log.
+    /// vmstat, sar and the other samplers of the host, kernel log.
     Host,
     /// Outside probes.
     Probe,
@@ -73,6 +81,12 @@ pub struct Memory {
     pub last: Option<Stamp>,
     /// A zone abbreviation of the last header.
     pub zone: Option<String>,
+    /// Which part of a report the lines belong to.
+    pub section: &'static str,
+    /// Last values of counters, to tell what was added since.
+    pub counters: BTreeMap<&'static str, f64>,
+    /// The last scrape of Prometheus metrics.
+    pub scrape: Option<prometheus::Scrape>,
 }
 
 /// What is known of the bundle before its logs are read: formats found in configuration files or arguments.
@@ -139,6 +153,12 @@ pub const DETECTORS: &[Detector] = &[
     vmstat::detect,
     sar::detect,
     sadf::detect,
+    sadf_xml::detect,
+    sysstat_json::detect,
+    iostat::detect,
+    prometheus::detect,
+    query_range::detect,
+    host_snapshot::detect,
     kernel::detect,
     curl_probe::detect,
 ];
