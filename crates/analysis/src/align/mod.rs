@@ -49,12 +49,6 @@ pub fn align(
     for input in inputs.iter_mut() {
         calendar::add_years(input, window);
         calendar::add_dates(input, window);
-        if input.partial.undated > 0 {
-            notes.push(format!(
-                "{}: {} samples without a time are not used; capture with one (vmstat -t, iostat -t, date in the loop).",
-                input.label, input.partial.undated
-            ));
-        }
         let changes = calendar::undo_daylight_changes(input, window);
         if changes > 0 {
             notes.push(format!(
@@ -62,6 +56,14 @@ pub fn align(
                 input.label
             ));
         }
+    }
+    let undated: Vec<&str> =
+        inputs.iter().filter(|input| input.partial.undated > 0).map(|input| input.label.as_str()).collect();
+    if !undated.is_empty() {
+        notes.push(format!(
+            "Host samples without a time are not used: {}. Capture with one: vmstat -t, iostat -t, date in a loop.",
+            undated.join(", ")
+        ));
     }
     let groups = groups(inputs, standings);
     settle::settle(inputs, &groups, window, notes)

@@ -94,17 +94,12 @@ impl Format for Iostat {
             return Err("unexpected_columns");
         }
         let mut figures = Figures::new(memory.last.or(raw.outer));
-        let mut values = 0;
         for (name, token) in memory.columns.iter().zip(tokens(line)) {
             // `--human` adds units.
             let bare = token.trim_ascii_end().strip_suffix(b"%").unwrap_or(token);
             if let Some(value) = number(bare) {
-                values += 1;
                 figures.set(name, value);
             }
-        }
-        if values == 0 {
-            return Err("not_a_number");
         }
         let first = memory.counters.get(memory.section).is_some_and(|count| *count <= 1.0);
         let mut sample = figures.sample();

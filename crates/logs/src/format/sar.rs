@@ -4,6 +4,8 @@
 //! some. A table ends with its averages, whose first word is that of the locale, and the next begins again in the morning;
 //! `sar` that runs live prints all tables every few seconds instead.
 
+use std::borrow::Cow;
+
 use super::figures::{Figures, number, score, tokens};
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, Setting, text};
@@ -31,6 +33,14 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
         let at = |name: &[u8]| tokens(line).position(|token| token == name);
         Some(at(b"%irq")? < at(b"%steal")?)
     });
+    // pidstat has the same head and clock, and a row for each process.
+    let is_pidstat = |line: &Cow<'_, [u8]>| {
+        let has = |name: &[u8]| tokens(line).any(|token| token == name);
+        has(b"Command") && (has(b"PID") || has(b"TGID"))
+    };
+    if sample.lines.iter().any(is_pidstat) {
+        return None;
+    }
     let format = Sar { name: if is_mpstat == Some(true) { "mpstat" } else { "sar" } };
     score(&format, sample).map(|score| Claim { format: Box::new(format), score })
 }
@@ -95,6 +105,9 @@ pub(super) fn time_of_day(line: &[u8]) -> Option<(i64, &[u8])> {
 
 /// A row of averages: `Average:`, `Durchschn.:`, `Moyenne :`, `平均时间:`, then a header or numbers. `Summary:` is alike.
 fn is_average(line: &[u8]) -> bool {
+    if line.starts_with(b"Average:") || line.starts_with(b"Summary:") {
+        return true;
+    }
     let Some(colon) = line.iter().take(30).position(|byte| *byte == b':') else { return false };
     let word = line.get(..colon).unwrap_or_default();
     let rest = line.get(colon + 1..).unwrap_or_default();
@@ -197,7 +210,8 @@ impl Format for Sar {
         // A file whose head is cut off does not say its day; a carrier may.
         let mut figures = Figures::new(stamp.or(raw.outer));
         for (name, token) in columns().zip(tokens(rest)) {
-            if name == "CPU" && token != b"all" {
+            // One processor, or a node of several, of which mpstat repeats the total.
+            if name == "NODE" || name == "CPU" && token != b"all" {
                 return Ok(Record::Structure);
             }
             if let Some(value) = number(token) {
@@ -352,6 +366,7 @@ Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
             "Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/sda1       20961280 4210344  16750936  21% /",
             "18:28:00 INFO started\n18:28:01 INFO 12 jobs",
             "Name: x\nAverage: 12 13\n",
+            "Linux 6.1.0 (vm) \t11/25/26 \t_x86_64_\t(2 CPU)\n\n05:11:45      UID       PID    %usr %system  %guest   %wait    %CPU   CPU  Command\n05:11:46        0        77    0.00    1.00    0.00    0.00    1.00     0  kdamond.0",
             "USER       PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\nroot         1  0.0  0.1 128084  6684 ?        Ss   11:22   0:01 init",
         ] {
             let lines = text.lines().map(|line| line.as_bytes().into()).collect();

@@ -16,9 +16,19 @@ pub(super) fn clock_and_load(line: &[u8]) -> Option<(i64, f64)> {
     number(load.strip_suffix(b",").unwrap_or(load)).map(|load| (seconds, load))
 }
 
-/// ` 04:48:41 up  1:43,  0 user,  load average: 8.60, 7.75, 7.00`.
+/// ` 04:48:41 up  1:43,  0 user,  load average: 8.60, 7.75, 7.00`; with `w` a table of users follows.
 pub(super) fn read_uptime(line: &[u8], memory: &mut Memory, _hints: &Hints) -> Option<Said> {
-    let (seconds, load) = clock_and_load(line)?;
+    let users = line.starts_with(b"USER ") && memmem::find(line, b" LOGIN@ ").is_some();
+    if users && memory.section == "uptime" {
+        memory.columns = vec!["USER".to_owned()];
+        return Some(Said::Nothing);
+    }
+    let Some((seconds, load)) = clock_and_load(line) else {
+        let user = memory.section == "uptime" && !memory.columns.is_empty() && tokens(line).count() >= 7;
+        return user.then_some(Said::Nothing);
+    };
+    memory.section = "uptime";
+    memory.columns.clear();
     set_clock(memory, seconds);
     Some(sample(memory, |sample| sample.load_1 = Some(load)))
 }

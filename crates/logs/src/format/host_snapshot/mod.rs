@@ -186,7 +186,7 @@ impl Format for Snapshots {
     fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let line = raw.text.trim_ascii_end();
         if line.trim_ascii_start().is_empty() {
-            if memory.section == "top" {
+            if matches!(memory.section, "top" | "uptime") {
                 memory.columns.clear();
             }
             return Ok(Record::Structure);

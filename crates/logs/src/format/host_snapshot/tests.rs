@@ -213,3 +213,31 @@ fn neighbours() {
         assert!(detect(&lines(text, "notes.txt"), &Context::default()).is_none(), "{text}");
     }
 }
+
+/// Nothing but the tools' own lines parts them.
+#[test]
+fn one_tool_after_another() {
+    let text = "\
+Mon Nov 23 18:31:17 UTC 2026
+top - 11:24:50 up 2 min,  2 users,  load average: 0.23, 0.22, 0.09
+Tasks: 112 total,   1 running, 111 sleeping,   0 stopped,   0 zombie
+%Cpu(s):  5.9 us,  5.9 sy,  0.0 ni, 88.2 id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st
+
+   PID USER      PR  NI    VIRT    RES    SHR S %CPU %MEM     TIME+ COMMAND
+  1935 kbrazil   20   0  161888   2108   1520 R  6.2  0.1   0:00.01 top
+               total        used        free      shared  buff/cache   available
+Mem:        24684096     1672336     6228648        8788    17193032    23011760
+ 11:24:50 up  2 min,  1 user,  load average: 0.23, 0.22, 0.09
+USER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU WHAT
+root     pts/0    10.0.0.1         11:20    1.00s  0.01s  0.00s w
+some avg10=88.55 avg60=94.35 avg300=90.48 total=886769937
+--- processes ---
+8.60 7.75 7.00 10/156 27659";
+    let (name, samples) = read_all(text, "cpu.txt");
+    assert_eq!(name, "pressure+top+free+uptime+loadavg");
+    assert_eq!(samples.len(), 6);
+    assert_eq!(
+        (samples[2].memory_available_bytes, samples[4].cpu_pressure_percent),
+        (Some(23_011_760 << 10), Some(88.55))
+    );
+}

@@ -5,6 +5,7 @@
 use super::super::figures::{Figures, number, size_bytes, tokens};
 use super::load::clock_and_load;
 use super::{Hints, Memory, Said, sample, set_clock};
+use crate::timestamp::digits;
 
 /// Reads a line of top.
 pub(super) fn read(line: &[u8], memory: &mut Memory, _hints: &Hints) -> Option<Said> {
@@ -56,7 +57,9 @@ pub(super) fn read(line: &[u8], memory: &mut Memory, _hints: &Hints) -> Option<S
                 memory.columns = vec!["PID".to_owned()];
                 return Some(Said::Nothing);
             }
-            return (!memory.columns.is_empty()).then_some(Said::Nothing);
+            // The next tool of a loop may follow without a blank line.
+            let process = tokens(line).any(|word| digits(word).is_some()) && tokens(line).count() >= 8;
+            return (process && !memory.columns.is_empty()).then_some(Said::Nothing);
         }
     };
     let named = |name: &[u8]| {
