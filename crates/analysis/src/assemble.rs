@@ -364,6 +364,7 @@ pub(crate) fn source_name(source: Source) -> &'static str {
         Source::NginxAccess => "nginx_access",
         Source::NginxError => "nginx_error",
         Source::PostgresLog => "postgres_log",
+        Source::PgBouncer => "pgbouncer",
         Source::PgStatActivity => "pg_stat_activity",
         Source::Host => "host",
         Source::Probe => "probe",

@@ -311,6 +311,16 @@ impl Partial {
                 let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
                 PostgresFact::Duration { duration_us: *duration_us, query }
             }
+            Logged::Duration { duration_us, query_start, plan: true, .. } => {
+                let text = record.message.get(*query_start..).unwrap_or_default();
+                // The first node of the plan ends the query.
+                let node = memchr::memmem::find(text, b"  (cost=").unwrap_or(text.len());
+                let sql = text.get(..node).unwrap_or(text);
+                let end = memchr::memrchr(b'\n', sql).filter(|_| node < text.len()).unwrap_or(sql.len());
+                let sql = sql.get(..end).unwrap_or(sql);
+                let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
+                PostgresFact::Plan { duration_us: *duration_us, query }
+            }
             Logged::StillWaiting { pid, waited_us } => PostgresFact::StillWaiting {
                 pid: *pid,
                 waited_us: *waited_us,

@@ -496,6 +496,8 @@ pub struct Cause {
     pub cause: &'static str,
     /// Part it played.
     pub role: Role,
+    /// Its weight is that of a probable cause or more; else it was considered and is listed for completeness.
+    pub evidenced: bool,
     /// The evidenced cause that explains this one.
     pub explained_by: Option<&'static str>,
     /// Weight of evidence, decibans.

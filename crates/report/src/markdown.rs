@@ -182,9 +182,17 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     } else {
         writeln!(out, "_{}_\n", words::WEIGHTS)?;
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(cause, out)?;
     }
+    for (number, cause) in considered.into_iter().enumerate() {
+        if number == 0 {
+            writeln!(out, "Also considered:\n")?;
+        }
+        writeln!(out, "- {}", safe(&words::considered(cause)))?;
+    }
+    writeln!(out)?;
     if !incident.diagnosis.missing.is_empty() {
         writeln!(out, "Would decide, but is missing:\n")?;
         for missing in &incident.diagnosis.missing {

@@ -59,7 +59,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
         status,
         reference: reference("access.log", 1204, seconds),
     };
-    let links = (0..13)
+    let links: Vec<_> = (0..13)
         .map(|number| Link {
             kill: LinkKill {
                 time: at(125 + number * 20),
@@ -194,6 +194,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 Cause {
                     cause: "lock_holder_idle_in_transaction",
                     role: Role::Trigger,
+                    evidenced: true,
                     explained_by: None,
                     weight_db: 31.0,
                     summary: text(
@@ -244,6 +245,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 Cause {
                     cause: "slow_queries",
                     role: Role::Symptom,
+                    evidenced: false,
                     explained_by: None,
                     weight_db: -6.0,
                     summary: text("Statements were slow because they waited."),

@@ -178,7 +178,8 @@ fn text_says_what_matters() {
         "11 of 17 (65 %, 95 % CI 41–83 %)",
         "deadlocks unknown",
         "pg_stat_activity.csv:38",
-        "… and 3 more",
+        "What the killed workers were doing",
+        "… and 8 more",
         "not recognised: core.bin",
         "gzip stream ends early",
     ] {

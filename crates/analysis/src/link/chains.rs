@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::report::{Chain, Link};
 
+/// Root blocker, method and path.
+type Key<'l> = (Option<u32>, Option<&'l str>, Option<&'l str>);
+
 /// Counts links by the session at the end and the target of the request; most kills first.
 #[must_use]
 pub fn count(links: &[Link]) -> Vec<Chain> {
-    let mut chains: BTreeMap<(Option<u32>, Option<&str>, Option<&str>), Chain> = BTreeMap::new();
+    let mut chains: BTreeMap<Key<'_>, Chain> = BTreeMap::new();
     for link in links {
         let root = link.root_blocker.as_ref();
         let (method, path) = match &link.request {

@@ -43,6 +43,8 @@ const CERTAIN: i64 = 600;
 const LARGEST_GROUP: usize = 150;
 /// Most candidates of one kill.
 const MOST_CANDIDATES: usize = 200;
+/// Most candidates of one late answer: the first of its target in the queue.
+const MOST_LATE: usize = 64;
 
 /// How sure a match is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,10 +123,10 @@ pub fn find(picture: &Picture<'_>, services: &mut Services) -> Vec<Matched> {
         let edges: Vec<Edges> = rows.iter().map(|row| candidates.of(row)).collect();
         matched.clear();
         for group in groups(&rows, &edges) {
-            let ordered = in_order(&group, &edges);
+            let round = Round { rows: &rows, edges: &edges, ordered: in_order(&group, &edges), picture };
             let mut used = FxHashSet::default();
             for piece in group.chunks(LARGEST_GROUP) {
-                solve(piece, &rows, &edges, &ordered, picture, services, &mut used, &mut matched);
+                solve(piece, &round, services, &mut used, &mut matched);
             }
         }
     }
@@ -287,7 +289,7 @@ impl<'p> Candidates<'p> {
         list.iter()
             .skip(begin)
             .take_while(|(us, _)| *us <= to)
-            .take(MOST_CANDIDATES)
+            .take(MOST_LATE)
             .filter_map(|(_, index)| Some((*index, weigh(*index)?)))
             .collect()
     }
@@ -480,17 +482,24 @@ fn in_order(group: &[usize], edges: &[Edges]) -> FxHashMap<usize, usize> {
     group.iter().zip(found).filter_map(|(row, place)| Some((*row, columns.get(place?)?.1))).collect()
 }
 
-#[allow(clippy::too_many_arguments)]
+/// What solving a group needs to know.
+struct Round<'r> {
+    rows: &'r [Row],
+    edges: &'r [Edges],
+    /// Who took what if nobody overtook anybody, by row.
+    ordered: FxHashMap<usize, usize>,
+    picture: &'r Picture<'r>,
+}
+
+/// Solves a group, or a piece of one that leaves alone the requests that the pieces before it have used.
 fn solve(
     group: &[usize],
-    rows: &[Row],
-    edges: &[Edges],
-    ordered: &FxHashMap<usize, usize>,
-    picture: &Picture<'_>,
+    round: &Round<'_>,
     services: &mut Services,
     used: &mut FxHashSet<usize>,
     matched: &mut Vec<Matched>,
 ) {
+    let Round { rows, edges, ordered, picture } = round;
     let mut columns: Vec<usize> =
         group.iter().filter_map(|row| edges.get(*row)).flat_map(FxHashMap::keys).copied().collect();
     columns.retain(|access| !used.contains(access));

@@ -5,8 +5,8 @@
 //! rules count as, in the order fail, unknown, warn, pass. A proven failure stands whatever else is unknown;
 //! unknown outranks warn, because what is not known may be a failure while a warning is known to be tolerable.
 //!
-//! A rule that limits a number is one line in [`limits::ALL`] and a field of [`Policy`]; any other is a file here
-//! and one line in [`RULES`].
+//! A rule that limits a number is one line in the table of `limits.rs` and a field of [`Policy`]; any other is a file here
+//! and one line in `RULES`.
 
 mod coverage;
 mod findings;

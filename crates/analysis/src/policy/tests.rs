@@ -202,6 +202,7 @@ fn incident(severity: Severity, recovery: &'static str) -> Incident {
         },
         diagnosis: Diagnosis::default(),
         links: Vec::new(),
+        chains: Vec::new(),
         correlations: Vec::new(),
         actions: Vec::new(),
         recovery: crate::report::Recovery { verdict: recovery, ..Default::default() },

@@ -332,7 +332,6 @@ mod tests {
             lane: Lane::Http,
             path: 0,
             method: 0,
-            client: 0,
             fingerprint: 0,
             input: 0,
             line: 0,

@@ -93,9 +93,12 @@ pub fn section_of(number: usize, incident: &Incident) -> String {
     } else {
         let _ = writeln!(body, "<p class=\"soft small\">{}</p>", words::WEIGHTS);
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(&mut body, cause);
     }
+    let considered: Vec<String> = considered.into_iter().map(words::considered).collect();
+    list(&mut body, "Also considered", &considered);
     list(&mut body, "Would decide, but is missing", &incident.diagnosis.missing);
     body.push_str("</div>\n");
 

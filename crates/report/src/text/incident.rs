@@ -37,8 +37,15 @@ pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Resul
     } else {
         page.faint("  ", &format!("+ for, - against, · neither, ? unknown. {}", words::WEIGHTS))?;
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(page, cause)?;
+    }
+    for (number, cause) in considered.into_iter().enumerate() {
+        if number == 0 {
+            page.line("  also considered")?;
+        }
+        page.wrapped("    ", "      ", &safe(&words::considered(cause)))?;
     }
     page.bullets("Would decide, but is missing", incident.diagnosis.missing.iter().map(|text| safe(text)))?;
 

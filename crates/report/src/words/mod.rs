@@ -8,8 +8,8 @@ pub mod worker_time;
 use std::collections::BTreeMap;
 
 use stormtrace_analysis::report::{
-    Certainty, Chain, Culprit, EvidenceStatus, Impact, Incident, Input, Kind, Link, Recovery, Reference,
-    Report, Requests, Role, Severity, Time, Verdict, Window,
+    Cause, Certainty, Chain, Culprit, Diagnosis, EvidenceStatus, Impact, Incident, Input, Kind, Link,
+    Recovery, Reference, Report, Requests, Role, Severity, Time, Verdict, Window,
 };
 
 pub use self::number::*;
@@ -52,6 +52,31 @@ pub fn role(role: Role) -> &'static str {
         Role::Amplifier => "amplifier",
         Role::Response => "response",
     }
+}
+
+/// The causes to show in full, and those that were merely considered: with a trigger named, only evidenced ones stand
+/// beside it; without, the three heaviest.
+pub fn weighed(diagnosis: &Diagnosis) -> (Vec<&Cause>, Vec<&Cause>) {
+    let mut left = if diagnosis.trigger.is_some() { 0 } else { 3 };
+    diagnosis.causes.iter().partition(|cause| {
+        let shown = cause.evidenced || left > 0;
+        left -= i32::from(shown && left > 0);
+        shown
+    })
+}
+
+/// A cause that was considered, and what speaks most against it.
+pub fn considered(cause: &Cause) -> String {
+    let against = cause
+        .evidence
+        .iter()
+        .filter(|evidence| evidence.weight_db < 0.0)
+        .min_by(|a, b| a.weight_db.total_cmp(&b.weight_db));
+    let why = against.map_or_else(
+        || "too little speaks for it".to_owned(),
+        |evidence| format!("{}{}", statement_lead(evidence.status), evidence.statement),
+    );
+    format!("{}, {}: {why}", spaced(cause.cause), weight(cause.weight_db))
 }
 
 pub fn evidence(status: EvidenceStatus) -> &'static str {
