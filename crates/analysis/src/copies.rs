@@ -55,7 +55,12 @@ fn richness(input: &Input) -> u32 {
         );
         points += 2 * u32::from(events.access.iter().any(|access| access.upstream_port != 0));
     }
-    points + u32::from(events.fingerprints.iter().any(|content| content.us % 1_000_000 != 0))
+    points + u32::from(is_fine(&events.fingerprints))
+}
+
+/// Some stamp is finer than a second.
+fn is_fine(contents: &[Content]) -> bool {
+    contents.iter().any(|content| content.us % 1_000_000 != 0)
 }
 
 struct Accepted {
@@ -134,15 +139,19 @@ fn common(
     if from > to {
         return None;
     }
-    let inside = |contents: &[Content]| -> FxHashMap<u64, u32> {
+    // Where both stamp finer than seconds, copies agree to the millisecond: the nodes of a load balancer that serve the
+    // same path in the same second do not.
+    let step_us = if is_fine(a) && is_fine(b) { 1000 } else { i64::MAX };
+    let inside = |contents: &[Content]| -> FxHashMap<(u64, i64), u32> {
         let mut counts = FxHashMap::default();
         for content in contents.iter().filter(|content| (from..=to).contains(&content.us)) {
-            *counts.entry(content.fingerprint).or_insert(0) += 1;
+            *counts.entry((content.fingerprint, content.us.div_euclid(step_us))).or_insert(0) += 1;
         }
         counts
     };
     let (left, right) = (inside(a), inside(b));
-    let total = |counts: &FxHashMap<u64, u32>| counts.values().map(|count| *count as usize).sum::<usize>();
+    let total =
+        |counts: &FxHashMap<(u64, i64), u32>| counts.values().map(|count| *count as usize).sum::<usize>();
     let fewest = total(&left).min(total(&right));
     let whole = fewest == a.len().min(b.len());
     if fewest == 0 || (fewest < FEWEST_COMMON && !whole) {

@@ -5,7 +5,9 @@ use std::hash::Hasher;
 use rustc_hash::FxHasher;
 use stormtrace_logs::block::Item;
 use stormtrace_logs::ledger::Ledger;
-use stormtrace_logs::record::{self as logs, OdooEvent as Said, PostgresEvent as Logged, Record};
+use stormtrace_logs::record::{
+    self as logs, OdooEvent as Said, PostgresEvent as Logged, Record, UpstreamFailure,
+};
 use stormtrace_logs::timestamp::{SECOND_US, Stamp, Zone};
 
 use crate::events::{
@@ -234,22 +236,26 @@ impl Partial {
         let Some(stamp) = record.end else { return };
         let us = self.see(stamp, line);
         let path = path_of(record.path);
+        // ALB logs 460 and HAProxy whatever it would have sent, or nothing, when the client has left: nginx's 499.
+        let left = record.upstream_failure == Some(UpstreamFailure::ClientClosed)
+            && !(100..400).contains(&record.status);
+        let status = if left { 499 } else { record.status };
         // The same request in `combined`, timed and JSON formats: the second, client, method, path and status agree.
         let fingerprint = hash(&[
             &us.div_euclid(SECOND_US).to_le_bytes(),
-            &record.status.to_le_bytes(),
+            &status.to_le_bytes(),
             record.method,
             path.as_bytes(),
         ]);
         self.events.fingerprints.push(Content { us, fingerprint, line });
-        let lane = lane_of(&path, record.status, record.upstream_addr);
+        let lane = lane_of(&path, status, record.upstream_addr);
         let event = Access {
             end_us: us,
             request_time_us: record.request_time_us,
             upstream_us: record.upstream_response_time_us,
             connect_us: record.upstream_connect_time_us,
             never_connected: record.upstream_never_connected,
-            status: record.status,
+            status,
             upstream_status: record.upstream_status.unwrap_or(0),
             upstream_port: port_of(record.upstream_addr),
             lane,
@@ -261,6 +267,19 @@ impl Partial {
             line,
         };
         self.events.access.push(event);
+        // What nginx tells in its error log, HAProxy tells here.
+        if let Some(failure) = record.upstream_failure {
+            self.events.nginx.push(NginxError {
+                us,
+                failure: Some(failure),
+                lifecycle: None,
+                path: event.path,
+                lane,
+                fingerprint,
+                input: 0,
+                line,
+            });
+        }
     }
 
     fn nginx_error(&mut self, record: &logs::NginxErrorRecord<'_>, line: u64) {

@@ -304,10 +304,10 @@ pub enum Exception {
     Other,
 }
 
-/// One request as the front end (nginx) logged it at its end.
+/// One request as a front end logged it. The words are nginx's; the other front ends' readers say how theirs map.
 #[derive(Debug, Clone, Default)]
 pub struct AccessRecord<'a> {
-    /// When the request ended (nginx writes the line then).
+    /// When the request ended. A front end that stamps the beginning without a duration: the beginning.
     pub end: Option<Stamp>,
     /// `$remote_addr`.
     pub remote_addr: &'a [u8],
@@ -317,7 +317,7 @@ pub struct AccessRecord<'a> {
     pub method: &'a [u8],
     /// Request target with query; empty for garbage requests.
     pub path: &'a [u8],
-    /// `$status`.
+    /// `$status`, what the client got; 0 if nothing was sent.
     pub status: u16,
     /// `$body_bytes_sent` or `$bytes_sent`.
     pub bytes_sent: Option<u64>,
@@ -333,6 +333,8 @@ pub struct AccessRecord<'a> {
     pub upstream_status: Option<u16>,
     /// `$upstream_addr`, the last of the list; empty when not logged, `-` when no upstream was used.
     pub upstream_addr: &'a [u8],
+    /// Why the upstream could not be used, where the access log itself says (HAProxy's termination state).
+    pub upstream_failure: Option<UpstreamFailure>,
     /// `$http_user_agent`.
     pub user_agent: &'a [u8],
     /// `$request_id`, empty when not logged.

@@ -261,6 +261,49 @@ KiB Swap:  2097148 total,  2097148 free,        0 used.  3419356 avail Mem
 ",
     ),
     (
+        "alb.log",
+        r#"https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/web/login?db=o HTTP/1.1" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/1" 1 2018-07-02T22:22:59.364000Z "authenticate,forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1
+http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 - -1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - - "Root=1-5" "-" "-" 0 2018-11-30T22:22:48.364000Z "forward" "-" "-"
+"#,
+    ),
+    (
+        "haproxy.log",
+        r#"Jul 30 09:03:52 localhost haproxy[32450]: 1.2.3.4:38862 [30/Jul/2018:09:03:52.726] incoming~ docs_microservice/docs 0/0/1/0/2 304 168 - - ---- 6/6/0/0/0 0/0 {docs.example.internal||} {|||} "GET /component.js HTTP/1.1"
+Jul 30 09:03:53 localhost haproxy[32450]: 127.0.0.1:35982 [30/Jul/2018:09:03:53.395] web odoo/<NOSRV> 0/-1/-1/-1/0 503 213 - - SC-- 1/1/0/0/0 0/0 "GET / HTTP/1.1"
+Jul 30 09:03:54 localhost haproxy[32450]: Server odoo/w1 is DOWN, reason: Layer4 timeout, check duration: 2001ms.
+"#,
+    ),
+    (
+        "traefik.log",
+        r#"192.168.33.1 - - [02/Oct/2017:20:22:07 +0000] "GET /ui/favicons/favicon-16x16.png HTTP/1.1" 304 0 "http://example.com/login" "Mozilla/5.0 (X11; Linux x86_64)" 262 "Host-host-1" "http://172.19.0.3:5601" 2ms
+10.42.0.1 - admin [23/Nov/2026:18:24:42 +0100] "GET / HTTP/2.0" 404 19 "-" "-" 7 "-" "-" 0ms
+"#,
+    ),
+    (
+        "traefik.json",
+        r#"{"ClientAddr":"192.168.156.1:31073","ClientHost":"192.168.156.1","DownstreamContentSize":75,"DownstreamStatus":404,"Duration":1964899,"OriginDuration":1694568,"OriginStatus":404,"RequestHost":"nodejs.127.0.0.1.sslip.io","RequestMethod":"GET","RequestPath":"/500","ServiceAddr":"192.168.156.12:3000","ServiceURL":{"Scheme":"http","Host":"192.168.156.12:3000"},"StartUTC":"2025-02-28T12:11:34.10912886Z","level":"info","msg":"","time":"2025-02-28T12:11:34Z"}
+"#,
+    ),
+    (
+        "caddy.log",
+        r#"{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"127.0.0.1","method":"GET","host":"localhost","uri":"/web?a=b","headers":{"User-Agent":["curl/7.82.0"],"Accept":["*/*"]}},"bytes_read": 0,"duration":0.000929675,"size":10900,"status":200,"resp_headers":{"Server":["Caddy"]}}
+{"level":"warn","ts":1646861402.5,"msg":"exiting; byeee!!","signal":"SIGTERM"}
+"#,
+    ),
+    (
+        "other_vhosts_access.log",
+        r#"website.com:443 1.2.3.4 - - [25/Oct/2021:11:05:52 +0200] "GET /web/.well-known HTTP/1.1" 403 6963 "abc.com" "User-agent-string" **0/12345**
+website.com:443 1.2.3.4 - - [25/Oct/2021:11:05:53 +0200] "-" 408 - "-" "say \"hi\"" **61/61012345**
+"#,
+    ),
+    (
+        "controller.log",
+        r#"I0321 15:57:28.322904       9 event.go:282] Event(v1.ObjectReference{Kind:"Ingress"}): type: 'Normal' reason: 'Sync'
+172.16.30.1 - - [21/Mar/2022:16:00:09 +0000] "GET / HTTP/1.1" 200 60 "-" "curl/7.77.0" 80 0.009 [default-web-8080] [] 10.244.205.195:8080 60 0.009 200 766ea45be48fc8dcb53c425eb3800ab2
+2022/03/21 16:00:10 [error] 31#31: *1259 upstream timed out (110: Operation timed out) while connecting to upstream, client: 10.20.5.12, server: erp.acme.example, request: "POST /web HTTP/1.1", upstream: "http://127.0.0.1:8269/web", host: "erp.acme.example"
+"#,
+    ),
+    (
         "kern.log",
         "Nov 23 18:31:01 vm kernel: python3 invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0
 Nov 23 18:31:01 vm kernel: Mem-Info:

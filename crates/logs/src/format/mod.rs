@@ -9,11 +9,17 @@ use std::collections::BTreeMap;
 use crate::record::Record;
 use crate::timestamp::Stamp;
 
+pub mod aws_elb;
+pub mod caddy;
+pub mod clf;
 pub mod curl_probe;
 mod figures;
+mod front_end;
+pub mod haproxy;
 pub mod host_snapshot;
 pub mod interval;
 pub mod iostat;
+mod json_object;
 pub mod kernel;
 pub mod nginx_access;
 pub mod nginx_configuration;
@@ -37,6 +43,7 @@ pub mod sadf;
 pub mod sadf_xml;
 pub mod sar;
 pub mod sysstat_json;
+pub mod traefik;
 pub mod vmstat;
 
 /// Which part of the stack a format speaks for. The names are those of `coverage` in the report.
@@ -44,7 +51,7 @@ pub mod vmstat;
 pub enum Source {
     /// Odoo's own log.
     Odoo,
-    /// nginx access log.
+    /// Access log of nginx or another front end (ALB, HAProxy, Traefik, Caddy, Apache).
     NginxAccess,
     /// nginx error log.
     NginxError,
@@ -153,7 +160,13 @@ pub const DETECTORS: &[Detector] = &[
     postgres_stderr::detect,
     pgbouncer::detect,
     nginx_error::detect,
+    aws_elb::detect,
+    haproxy::detect,
+    traefik::detect,
+    caddy::detect,
+    clf::detect,
     nginx_access::detect,
+    clf::detect_any,
     pg_stat_activity::detect,
     pg_stat_statements::detect,
     postgres_settings::detect,

@@ -116,7 +116,7 @@ fn lifecycle(message: &[u8]) -> Option<NginxLifecycle> {
     }
 }
 
-fn read(text: &[u8]) -> Result<NginxErrorRecord<'_>, &'static str> {
+pub(super) fn read(text: &[u8]) -> Result<NginxErrorRecord<'_>, &'static str> {
     if !starts(text) {
         return Err("not_a_record");
     }

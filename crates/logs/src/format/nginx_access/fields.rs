@@ -74,7 +74,7 @@ fn status(value: &[u8]) -> Option<u16> {
 }
 
 /// `23/Nov/2026:18:19:53 +0000`, exactly 26 bytes.
-fn time_local(text: &[u8]) -> Option<Stamp> {
+pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
     let shape = text.len() == 26
         && text.get(2) == Some(&b'/')
         && text.get(6) == Some(&b'/')

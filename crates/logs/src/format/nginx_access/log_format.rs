@@ -7,6 +7,7 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::fields::{Fields, Variable};
 use super::json::Members;
+use super::names::{is_free_text, label, nginx_sign, variable, well_known_key};
 use crate::format::nginx_configuration;
 use crate::record::AccessRecord;
 use crate::timestamp::Stamp;
@@ -55,7 +56,7 @@ pub enum LogFormatError {
 
 /// What a variable can print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
+pub(super) enum Class {
     Status,
     Number,
     Seconds,
@@ -173,8 +174,9 @@ impl Class {
         if self == Class::StatusList && whole != 3 {
             return None;
         }
-        if matches!(self, Class::Seconds | Class::SecondsList) && input.get(whole) == Some(&b'.') {
-            let fraction = count(whole + 1);
+        if matches!(self, Class::Seconds | Class::SecondsList) {
+            // nginx writes three decimals, always.
+            let fraction = if input.get(whole) == Some(&b'.') { count(whole + 1) } else { 0 };
             return (fraction > 0).then_some(whole + 1 + fraction);
         }
         Some(whole)
@@ -183,7 +185,7 @@ impl Class {
 
 /// One part of a compiled format.
 #[derive(Debug, Clone)]
-enum Piece {
+pub(super) enum Piece {
     Literal(Vec<u8>),
     Value {
         variable: Variable,
@@ -194,7 +196,7 @@ enum Piece {
 }
 
 #[derive(Debug, Clone)]
-enum Body {
+pub(super) enum Body {
     /// Text, read from left to right. `labelled`: pairs `key=value` may follow the last piece.
     Text { pieces: Vec<Piece>, labelled: bool },
     /// A JSON object; what each key holds.
@@ -206,103 +208,9 @@ enum Body {
 /// A compiled `log_format`.
 #[derive(Debug, Clone)]
 pub struct LogFormat {
-    name: String,
-    escape: Escape,
-    body: Body,
-}
-
-/// The variable behind a name, and what it prints.
-fn variable(name: &[u8]) -> (Variable, Class) {
-    match name {
-        b"time_local" => (Variable::TimeLocal, Class::TimeLocal),
-        b"time_iso8601" => (Variable::TimeIso, Class::TimeIso),
-        b"msec" => (Variable::Msec, Class::Seconds),
-        b"remote_addr" => (Variable::RemoteAddr, Class::Token),
-        b"host" => (Variable::Host, Class::Token),
-        b"http_host" | b"server_name" => (Variable::ServerName, Class::Token),
-        b"request" => (Variable::Request, Class::Text),
-        b"request_method" => (Variable::Method, Class::Token),
-        b"request_uri" => (Variable::RequestUri, Class::Text),
-        b"uri" | b"document_uri" => (Variable::Uri, Class::Text),
-        b"status" => (Variable::Status, Class::Status),
-        b"body_bytes_sent" => (Variable::Bytes, Class::Number),
-        b"bytes_sent" => (Variable::Bytes, Class::Number),
-        b"request_length"
-        | b"connection_requests"
-        | b"pid"
-        | b"remote_port"
-        | b"server_port"
-        | b"content_length" => (Variable::Ignored, Class::Number),
-        b"connection_time" => (Variable::Ignored, Class::Seconds),
-        b"request_time" => (Variable::RequestTime, Class::Seconds),
-        b"upstream_response_time" => (Variable::UpstreamResponseTime, Class::SecondsList),
-        b"upstream_connect_time" => (Variable::UpstreamConnectTime, Class::SecondsList),
-        b"upstream_header_time"
-        | b"upstream_first_byte_time"
-        | b"upstream_session_time"
-        | b"upstream_queue_time" => (Variable::Ignored, Class::SecondsList),
-        b"upstream_status" => (Variable::UpstreamStatus, Class::StatusList),
-        b"upstream_addr" => (Variable::UpstreamAddr, Class::AddressList),
-        b"upstream_response_length" | b"upstream_bytes_received" | b"upstream_bytes_sent" => {
-            (Variable::Ignored, Class::NumberList)
-        }
-        b"http_user_agent" => (Variable::UserAgent, Class::Text),
-        // ingress-nginx has a name of its own.
-        b"request_id" | b"req_id" => (Variable::RequestId, Class::Token),
-        b"connection" => (Variable::Connection, Class::Number),
-        b"pipe" => (Variable::Ignored, Class::Pipe),
-        b"scheme" | b"server_protocol" | b"server_addr" | b"hostname" | b"realip_remote_addr" => {
-            (Variable::Ignored, Class::Token)
-        }
-        _ => (Variable::Ignored, Class::Text),
-    }
-}
-
-/// The variable behind a key of a JSON line whose template is unknown.
-fn well_known_key(key: &[u8]) -> Variable {
-    match key {
-        b"time" | b"timestamp" | b"@timestamp" | b"ts" | b"time_iso8601" | b"time_local" | b"date"
-        | b"msec" => Variable::AnyTime,
-        b"remote_addr" | b"client_ip" | b"clientip" | b"remote_ip" => Variable::RemoteAddr,
-        b"host" | b"vhost" | b"http_host" => Variable::Host,
-        b"server_name" => Variable::ServerName,
-        b"request" => Variable::Request,
-        b"method" | b"request_method" => Variable::Method,
-        b"request_uri" => Variable::RequestUri,
-        b"uri" | b"path" | b"url" => Variable::Uri,
-        b"status" => Variable::Status,
-        b"body_bytes_sent" | b"bytes_sent" | b"bytes" => Variable::Bytes,
-        _ => label(key),
-    }
-}
-
-/// The variable behind a label such as `urt=` (formats.md 2.1) or its long name.
-fn label(key: &[u8]) -> Variable {
-    match key {
-        b"rt" | b"request_time" | b"req_time" => Variable::RequestTime,
-        b"urt" | b"upstream_response_time" | b"upstream_time" => Variable::UpstreamResponseTime,
-        b"uct" | b"upstream_connect_time" => Variable::UpstreamConnectTime,
-        b"us" | b"upstream_status" => Variable::UpstreamStatus,
-        b"ua" | b"upstream_addr" | b"upstream" => Variable::UpstreamAddr,
-        b"rid" | b"request_id" | b"req_id" => Variable::RequestId,
-        b"conn" | b"connection" => Variable::Connection,
-        b"host" | b"vhost" => Variable::Host,
-        b"msec" => Variable::Msec,
-        b"http_user_agent" | b"user_agent" | b"agent" => Variable::UserAgent,
-        _ => Variable::Ignored,
-    }
-}
-
-/// Variables that hold blanks as a matter of course, so that a blank does not end them.
-fn is_free_text(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"request"
-            | b"http_user_agent"
-            | b"http_x_forwarded_for"
-            | b"proxy_add_x_forwarded_for"
-            | b"http_cookie"
-    )
+    pub(super) name: String,
+    pub(super) escape: Escape,
+    pub(super) body: Body,
 }
 
 /// Whether a value of `class` after `pieces` can be told from the value before it, which may hold `blanks`.
@@ -399,8 +307,8 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
     let found = match after {
         [] => Some(input.len()),
         [Piece::Literal(literal), following @ ..] => match escape {
-            Escape::Default if quoted => memchr(b'"', input),
-            Escape::Json if quoted => {
+            // nginx writes `\x22` under escape=default; `\"` is Apache's.
+            Escape::Default | Escape::Json if quoted => {
                 let mut from = 0;
                 loop {
                     let at = from + memchr2(b'"', b'\\', input.get(from..)?)?;
@@ -598,42 +506,6 @@ impl LogFormat {
         &self.name
     }
 
-    /// The formats that need no configuration, the richest first.
-    pub(super) fn built_in() -> Vec<LogFormat> {
-        const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
-        const FORWARDED: &str = r#" "$http_x_forwarded_for""#;
-        const INGRESS: &str = " $request_length $request_time [$proxy_upstream_name] \
-            [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length $upstream_response_time \
-            $upstream_status $req_id";
-        let compile =
-            |name: &str, parts: &[&str]| LogFormat::compile(name, Escape::Default, &parts.concat()).ok();
-        let labelled = compile("labelled", &[COMBINED]).map(|mut format| {
-            if let Body::Text { labelled, .. } = &mut format.body {
-                *labelled = true;
-            }
-            format
-        });
-        let json = LogFormat { name: "json".to_owned(), escape: Escape::Json, body: Body::WellKnownJson };
-        [
-            Some(json),
-            labelled,
-            compile("upstreaminfo", &[COMBINED, INGRESS]),
-            compile("main_timed", &[COMBINED, FORWARDED, " $request_time $upstream_response_time $pipe"]),
-            compile("main_timed", &[COMBINED, FORWARDED, " $request_time $upstream_response_time"]),
-            compile("main_timed", &[COMBINED, FORWARDED, " $request_time"]),
-            compile("combined_timed", &[COMBINED, " $request_time $upstream_response_time $pipe"]),
-            compile("combined_timed", &[COMBINED, " $request_time $upstream_response_time"]),
-            compile("combined_timed", &[COMBINED, " $request_time"]),
-            compile("vhost", &["$host ", COMBINED, r#" "$upstream_addr""#]),
-            compile("main", &[COMBINED, FORWARDED]),
-            compile("vhost", &["$host ", COMBINED]),
-            compile("combined", &[COMBINED]),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-
     /// Reads one line. `outer` stands in for the time if the format does not log it.
     #[must_use]
     pub fn read<'a>(&self, line: &'a [u8], outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
@@ -674,7 +546,9 @@ impl LogFormat {
             }
             Body::WellKnownJson => {
                 let mut members = Members::new(line);
+                let mut signs = 0u32;
                 for (key, value) in members.by_ref() {
+                    signs = signs.saturating_add(nginx_sign(key));
                     // A key by that name may hold something else here, but a status is a status.
                     let variable = well_known_key(key);
                     let fits = fields.assign(variable, value).is_some();
@@ -682,7 +556,7 @@ impl LogFormat {
                         return None;
                     }
                 }
-                if members.broken || !fields.has_request {
+                if members.broken || signs < 2 || !fields.has_request {
                     return None;
                 }
                 let record = fields.finish(outer)?;

@@ -260,8 +260,8 @@ fn long_lines_take_linear_time() {
         let object = unit.repeat(20_000);
         for line in [line, object] {
             assert!(format.read(line.as_bytes(), None).is_none());
-            for built_in in LogFormat::built_in() {
-                assert!(built_in.read(line.as_bytes(), None).is_none());
+            for predefined in LogFormat::predefined() {
+                assert!(predefined.read(line.as_bytes(), None).is_none());
             }
         }
     }
@@ -404,7 +404,7 @@ proptest! {
         if let Ok(format) = LogFormat::compile("x", Escape::None, &template) {
             let _ = format.read(&line, None);
         }
-        for format in LogFormat::built_in() {
+        for format in LogFormat::predefined() {
             let _ = format.read(&line, None);
         }
         let _ = LogFormat::parse_directive(&template);
