@@ -2,9 +2,11 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that meets the unexpected shall fail"
 )]
 
+mod carriers;
 mod common;
 mod determinism;
 mod errors;

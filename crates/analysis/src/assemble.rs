@@ -10,12 +10,12 @@ use crate::cause::{self, measures};
 use crate::detect::{self, Found, Picture};
 use crate::events::{Events, Lane};
 use crate::facts::Facts;
-use crate::lives::{self, Death};
+use crate::lives::{Death, Lives};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
     Certainty, Clock, Diagnosis, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce, Recovery,
-    Report, Severity, Time, Tool, Totals, Verdict, Window,
+    Report, Severity, Time, Tool, Totals, Verdict, Window, WorkerLives,
 };
 use crate::service::Services;
 use crate::{
@@ -93,7 +93,8 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     let places = Places { labels: &labels };
     let streams: Vec<u32> = standings.iter().map(|standing| standing.stream).collect();
     let facts = Facts::of(&events);
-    let deaths = lives::deaths(&events, &streams);
+    let lives = Lives::of(&events, &streams);
+    let deaths = lives.deaths();
     let span = window(&events);
     let spans: Vec<(Source, i64, i64)> = inputs
         .iter()
@@ -131,6 +132,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         report.timeline = timeline::draw(&events, &deaths, span);
     }
     report.totals = totals(&events, &deaths);
+    report.worker_lives = lives.report(&events, &places);
     report.extremes = extremes::find(&events, &deaths, &places);
     #[cfg(feature = "tables")]
     {
@@ -168,6 +170,7 @@ fn empty_report() -> Report {
         findings: Vec::new(),
         timeline: timeline_empty(),
         totals: Totals::default(),
+        worker_lives: WorkerLives::default(),
         extremes: Extremes::default(),
         verdict: Verdict::Unknown,
         policy: None,

@@ -165,7 +165,7 @@ pub enum OdooFact {
     MaxRequests { pid: u32 },
     MaxAge { pid: u32 },
     Alive { class: u32, pid: u32 },
-    Exiting { pid: u32 },
+    Exiting { pid: u32, request_count: u32 },
     WorkerException { pid: u32 },
     CriticalWorkerError { pid: u32 },
     ParentChanged,

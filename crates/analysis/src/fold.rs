@@ -200,7 +200,10 @@ impl Partial {
             Said::WorkerAlive { class, pid } => {
                 Some(OdooFact::Alive { class: texts.add(&shorten(class, 60)), pid: *pid })
             }
-            Said::WorkerExiting { pid, .. } => Some(OdooFact::Exiting { pid: *pid }),
+            Said::WorkerExiting { pid, request_count } => Some(OdooFact::Exiting {
+                pid: *pid,
+                request_count: u32::try_from(*request_count).unwrap_or(u32::MAX),
+            }),
             Said::WorkerException { pid } => Some(OdooFact::WorkerException { pid: *pid }),
             Said::CriticalWorkerError { pid } => Some(OdooFact::CriticalWorkerError { pid: *pid }),
             Said::ParentChanged => Some(OdooFact::ParentChanged),

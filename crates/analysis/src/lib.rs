@@ -27,6 +27,7 @@ pub mod fold;
 pub mod impact;
 pub mod link;
 pub mod lives;
+mod parts;
 pub mod pelt;
 pub mod place;
 pub mod policy;

@@ -3,16 +3,19 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use stormtrace_logs::block::{self, Blocks, Recipe};
-use stormtrace_logs::container;
-use stormtrace_logs::detect::{self, Detected, SAMPLE_BYTES};
+use stormtrace_logs::detect::{self, SAMPLE_BYTES};
 use stormtrace_logs::format::{Context, Memory, Source};
+use stormtrace_logs::ledger::Ledger;
+use stormtrace_logs::{binary, container, routes, text};
 
 use crate::fold::Partial;
+use crate::parts;
 
 /// What went wrong before anything could be read.
 #[derive(Debug, thiserror::Error)]
@@ -168,11 +171,11 @@ fn walk(root: &Path, directory: &Path, found: &mut Vec<Found>, left_out: &mut Ve
 pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Input>, Error> {
     let found = find(paths, left_out)?;
     let context = context(&found, options)?;
-    let inputs: Vec<Input> = found
+    let read: Vec<Vec<Input>> = found
         .par_iter()
-        .map(|file| read_one(file, &context, options).unwrap_or_else(|error| unreadable(file, &error)))
+        .map(|file| read_one(file, &context, options).unwrap_or_else(|error| vec![unreadable(file, &error)]))
         .collect();
-    for (file, input) in found.iter().zip(&inputs) {
+    for (file, input) in found.iter().zip(&read).filter_map(|(file, inputs)| Some((file, inputs.first()?))) {
         let named = file.place.as_ref().is_some_and(|place| paths.contains(place));
         if let (true, None, Some(problem)) = (named, input.source, input.problems.first())
             && input.bytes == 0
@@ -183,8 +186,9 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
             return Err(Error::Open { path, source: io::Error::other(problem.clone()) });
         }
     }
+    let inputs: Vec<Input> = read.into_iter().flatten().collect();
     if inputs.iter().all(|input| input.source.is_none()) {
-        return Err(Error::NothingRecognised { paths: list(paths), files: inputs.len() });
+        return Err(Error::NothingRecognised { paths: list(paths), files: found.len() });
     }
     Ok(inputs)
 }
@@ -227,6 +231,7 @@ fn context(found: &[Found], options: &Options) -> Result<Context, Error> {
         let Ok(handle) = open_file(place) else { continue };
         let mut text = Vec::new();
         let Ok(contents) = container::open(handle) else { continue };
+        let Ok(contents) = text::open(contents.reader) else { continue };
         if contents.reader.take(4 << 20).read_to_end(&mut text).is_err() && text.is_empty() {
             continue;
         }
@@ -274,14 +279,25 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<Input> {
+/// One format of a file, read.
+struct OneFormat {
+    format: String,
+    source: Option<Source>,
+    score: f64,
+    partial: Partial,
+}
+
+/// Reads one file: one input, or one for each format of a file that holds several.
+fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<Vec<Input>> {
     let raw: Box<dyn Read + Send> = match &file.place {
         Some(place) => Box::new(open_file(place)?),
         None => Box::new(io::stdin()),
     };
     let state = Arc::new(Mutex::new((Sha256::new(), 0)));
     let contents = container::open(Hashing { inner: raw, state: Arc::clone(&state) })?;
-    let (container_name, mut reader) = (contents.container, contents.reader);
+    let container_name = contents.container;
+    let contents = text::open(contents.reader)?;
+    let mut reader = contents.reader;
     let mut problems = Vec::new();
     let mut head = Vec::new();
     let damage = |error: &io::Error| container::describe_damage(error, container_name);
@@ -293,33 +309,99 @@ fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<In
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let detected = detect::detect(&head, &name, context);
-    let (carrier, format, source, score, partial) = match &detected {
-        Some(found) => {
-            let partial = fold(found, head, reader, options, &mut |error| problems.push(damage(&error)));
-            let source = Some(found.format.source());
-            (found.carrier.name(), found.format.name(), source, found.score, partial)
+    let export = binary::recognise(&contents.head, &name, container_name != "plain");
+    let detected = if export.is_none() { detect::detect(&head, &name, context) } else { None };
+    let routes = if export.is_none() { routes::find(&head, &name, context, detected.as_ref()) } else { None };
+    let mut damaged = |error: io::Error| problems.push(damage(&error));
+    let (carrier, parts) = match (&routes, &detected) {
+        (Some(routes), _) if !routes.is_single() => {
+            let partials = parts::fold(routes, head, reader, options.block_bytes, &mut damaged);
+            let read = routes.parts.iter().zip(partials).map(|(part, partial)| OneFormat {
+                format: part.format.name(),
+                source: Some(part.format.source()),
+                score: part.score,
+                partial,
+            });
+            (routes.carrier.name(), with_records(read.collect()))
         }
-        None => {
+        (_, Some(found)) => {
+            let routed = routes.as_ref().map(|routes| routes.carrier_of(0));
+            let carrier = routed.as_ref().map_or(found.carrier, |routed| routed);
+            let recipe = Recipe { carrier, format: found.format.as_ref() };
+            let partial = fold(recipe, head, reader, options, &mut damaged);
+            let (format, source) = (found.format.name(), Some(found.format.source()));
+            (found.carrier.name(), vec![OneFormat { format, source, score: found.score, partial }])
+        }
+        _ => {
             let mut partial = Partial::default();
-            let lines = count_lines(head, reader, &mut |error| problems.push(damage(&error)));
-            partial.ledger.skip(1, lines, "unrecognised_file");
-            ("plain", "unrecognised".to_owned(), None, 0.0, partial)
+            let lines = count_lines(head, reader, &mut damaged);
+            let reason = if export.is_some() { "binary_file" } else { "unrecognised_file" };
+            partial.ledger.skip(1, lines, reason);
+            (
+                "plain",
+                vec![OneFormat { format: "unrecognised".to_owned(), source: None, score: 0.0, partial }],
+            )
         }
     };
+    problems.extend(export);
+    problems.extend(contents.note.map(str::to_owned));
+    let hole = contents.nul_bytes.load(Ordering::Relaxed);
     let (sha256, bytes) = finish(&state);
-    Ok(Input {
-        label: file.label.clone(),
-        bytes,
-        sha256,
-        container: container_name,
-        carrier,
-        format,
-        source,
-        score,
-        partial,
-        problems,
-    })
+    let input = |read: OneFormat| {
+        let mut partial = read.partial;
+        partial.ledger.nul_bytes += hole;
+        let mut problems = problems.clone();
+        problems.extend(losses(&partial.ledger));
+        Input {
+            label: file.label.clone(),
+            bytes,
+            sha256: sha256.clone(),
+            container: container_name,
+            carrier,
+            format: read.format,
+            source: read.source,
+            score: read.score,
+            partial,
+            problems,
+        }
+    };
+    Ok(parts.into_iter().map(input).collect())
+}
+
+/// The parts that hold records; if none does, the file is not recognised.
+fn with_records(mut parts: Vec<OneFormat>) -> Vec<OneFormat> {
+    let some = parts.iter().any(|part| part.partial.ledger.parsed > 0);
+    if some {
+        parts.retain(|part| part.partial.ledger.parsed > 0);
+        return parts;
+    }
+    parts.truncate(1);
+    for part in &mut parts {
+        part.format = "unrecognised".to_owned();
+        part.source = None;
+        let lines = part.partial.ledger.total();
+        part.partial = Partial::default();
+        part.partial.ledger.skip(1, lines, "unrecognised_file");
+    }
+    parts
+}
+
+/// What a file says of messages it does not hold, and of holes in it.
+fn losses(ledger: &Ledger) -> Vec<String> {
+    let mut said = Vec::new();
+    if ledger.left_out > 0 {
+        said.push(format!(
+            "{} messages are not in it: dropped by a rate limit or folded as repeated",
+            ledger.left_out
+        ));
+    }
+    if ledger.nul_bytes > 0 {
+        said.push(format!(
+            "{} NUL bytes before lines were passed over, as a file has that is emptied while it is written",
+            ledger.nul_bytes
+        ));
+    }
+    said
 }
 
 fn finish(state: &Arc<Mutex<(Sha256, u64)>>) -> (String, u64) {
@@ -356,13 +438,12 @@ fn count_lines(head: Vec<u8>, mut reader: impl Read, damaged: &mut dyn FnMut(io:
 
 /// Folds all blocks of one input, in parallel where the format allows; the result is in file order.
 fn fold(
-    detected: &Detected,
+    recipe: Recipe<'_>,
     head: Vec<u8>,
     reader: impl Read,
     options: &Options,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Partial {
-    let recipe = Recipe { carrier: detected.carrier, format: detected.format.as_ref() };
     let mut blocks = Blocks::new(head, reader, recipe, options.block_bytes);
     let mut whole = Partial::default();
     let mut memory = Memory::default();

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 mod judgement;
+mod worker_lives;
 
 pub use judgement::{Bound, Extreme, Extremes, PolicyInForce, Rule, Unit, Value};
+pub use worker_lives::{RoleLives, WorkerLife, WorkerLives};
 
 /// A UTC instant in microseconds since 1970; serialised as RFC 3339 with six fraction digits and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +66,8 @@ pub struct Report {
     pub timeline: Timeline,
     /// Totals over all inputs, incident or not.
     pub totals: Totals,
+    /// How every process began and ended.
+    pub worker_lives: WorkerLives,
     /// The first and the worst of what a policy limits, over all inputs.
     pub extremes: Extremes,
     /// Judgement by the policy in force.

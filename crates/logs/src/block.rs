@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr3, memchr3_iter, memrchr};
 
-use crate::carrier::{Carrier, Peeled};
+use crate::carrier::{Carrier, Peeled, syslog};
 use crate::format::{Format, Memory, Raw};
 use crate::ledger::Ledger;
 use crate::record::Record;
@@ -164,7 +164,7 @@ impl<'r, R: Read> Blocks<'r, R> {
     fn begins_record(&self, entry: &[u8]) -> bool {
         self.recipe
             .carrier
-            .peel(entry)
+            .peel(bare(entry).0)
             .is_ok_and(|peeled| !peeled.partial && self.recipe.format.starts_record(&clean(peeled.payload)))
     }
 
@@ -176,7 +176,7 @@ impl<'r, R: Read> Blocks<'r, R> {
             let start = memrchr(b'\n', whole.get(..end).unwrap_or_default()).map_or(0, |at| at + 1);
             if start == 0 || self.recipe.carrier.starts_entry(whole.get(start..end).unwrap_or_default()) {
                 let entry = trim_newline(whole.get(start..).unwrap_or_default());
-                return self.recipe.carrier.peel(entry).is_ok_and(|peeled| peeled.partial);
+                return self.recipe.carrier.peel(bare(entry).0).is_ok_and(|peeled| peeled.partial);
             }
             end = start - 1;
         }
@@ -206,7 +206,15 @@ struct Open<'a> {
     slice: Option<(usize, usize)>,
 }
 
-/// Walks the records of a block in order, calls `visit` for each parsed one and books every line in the ledger.
+/// What is unfinished at the end of a block: the last record, and pieces of lines.
+#[derive(Default)]
+pub struct Carry {
+    open: Option<Open<'static>>,
+    pending: Vec<Pending>,
+    after_piece: bool,
+}
+
+/// Walks the records of a block that begins and ends with whole records (see [`walk`]).
 pub fn records(
     block: &Block,
     recipe: Recipe<'_>,
@@ -214,29 +222,46 @@ pub fn records(
     ledger: &mut Ledger,
     visit: &mut dyn FnMut(Item<'_>),
 ) {
+    let mut carry = Carry::default();
+    walk(block, recipe, &mut carry, memory, ledger, visit);
+    finish(carry, recipe, memory, ledger, visit);
+}
+
+/// Walks the records of a block in order, calls `visit` for each parsed one and books every line in the ledger. What is
+/// unfinished at the end stays in `carry`, for the next block or [`finish`].
+pub fn walk(
+    block: &Block,
+    recipe: Recipe<'_>,
+    carry: &mut Carry,
+    memory: &mut Memory,
+    ledger: &mut Ledger,
+    visit: &mut dyn FnMut(Item<'_>),
+) {
     let bytes = block.bytes.as_slice();
-    let mut pending: Vec<Pending> = Vec::new();
-    let mut open: Option<Open<'_>> = None;
+    let mut pending = std::mem::take(&mut carry.pending);
+    let mut open: Option<Open<'_>> = carry.open.take();
     let mut at = 0;
     let mut line_number = block.first_line;
-    let mut after_piece = false;
+    let mut after_piece = carry.after_piece;
     while at < bytes.len() {
         let (end, lines) = entry_end(bytes, at, recipe.carrier);
         let entry_line = line_number;
         line_number += lines;
-        let entry = trim_newline(bytes.get(at..end).unwrap_or_default());
-        let entry_at = at;
+        let (entry, holes) = bare(trim_newline(bytes.get(at..end).unwrap_or_default()));
+        let entry_at = at + holes;
+        ledger.nul_bytes += holes as u64;
         at = end;
         let peeled = match recipe.carrier.peel(entry) {
             Ok(peeled) => peeled,
             Err(reason) => {
                 let reason = if entry.is_empty() { "blank" } else { reason };
+                ledger.left_out += syslog::left_out(reason, entry);
                 ledger.skip(entry_line, lines, reason);
                 after_piece = false;
                 continue;
             }
         };
-        let Peeled { payload, outer, partial, stream, program } = peeled;
+        let Peeled { payload, outer, partial, stream, program, pid } = peeled;
         // Blocks may be cut before a record that follows a complete entry; pieces of other streams that are still
         // waiting there are given up, so that the outcome is the same wherever the cuts fall.
         if !pending.is_empty()
@@ -257,19 +282,17 @@ pub fn records(
         let payload = clean(payload);
         if recipe.format.starts_record(&payload) || open.is_none() {
             if let Some(record) = open.take() {
-                close(record, bytes, recipe, memory, ledger, visit);
+                close(record, recipe, memory, ledger, visit);
             }
             let orphan = !recipe.format.starts_record(&payload);
             let slice = match &payload {
-                Cow::Borrowed(text) if text.len() + 1 >= entry.len() && entry.starts_with(text) => {
-                    Some((entry_at, entry_at + text.len()))
-                }
+                Cow::Borrowed(text) if text.len() == entry.len() => Some((entry_at, entry_at + text.len())),
                 _ => None,
             };
             open = Some(Open {
                 line: first_line,
                 lines,
-                raw: Raw { text: payload, outer, program, orphan },
+                raw: Raw { text: payload, outer, program, pid, orphan },
                 slice,
             });
         } else if let Some(record) = open.as_mut() {
@@ -277,19 +300,38 @@ pub fn records(
             record.append(bytes, &payload, entry_at, entry);
         }
     }
-    if let Some(record) = open.take() {
-        close(record, bytes, recipe, memory, ledger, visit);
+    *carry = Carry { open: open.map(Open::into_owned), pending, after_piece };
+}
+
+/// Closes what the last block left unfinished.
+pub fn finish(
+    carry: Carry,
+    recipe: Recipe<'_>,
+    memory: &mut Memory,
+    ledger: &mut Ledger,
+    visit: &mut dyn FnMut(Item<'_>),
+) {
+    if let Some(record) = carry.open {
+        close(record, recipe, memory, ledger, visit);
     }
-    for piece in pending {
+    for piece in carry.pending {
         ledger.skip(piece.line, piece.lines, "piece_without_end");
     }
 }
 
 impl<'a> Open<'a> {
+    fn into_owned(self) -> Open<'static> {
+        let Raw { text, outer, program, pid, orphan } = self.raw;
+        let text = Cow::Owned(text.into_owned());
+        let program = program.map(|program| Cow::Owned(program.into_owned()));
+        let raw = Raw { text, outer, program, pid, orphan };
+        Open { line: self.line, lines: self.lines, raw, slice: None }
+    }
+
     fn append(&mut self, bytes: &'a [u8], payload: &[u8], entry_at: usize, entry: &[u8]) {
         if let Some((start, end)) = self.slice {
             // Still one run of bytes in the block: only the end moves, nothing is copied.
-            if entry.starts_with(payload) && entry_at > end && entry_at - end <= 2 {
+            if entry.len() == payload.len() && entry_at == end + 1 {
                 let new_end = entry_at + payload.len();
                 if new_end - start <= KEPT_RECORD_BYTES
                     && let Some(text) = bytes.get(start..new_end)
@@ -342,7 +384,6 @@ fn join<'a>(
 
 fn close(
     record: Open<'_>,
-    _bytes: &[u8],
     recipe: Recipe<'_>,
     memory: &mut Memory,
     ledger: &mut Ledger,
@@ -383,30 +424,70 @@ fn trim_newline(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\n").unwrap_or(line)
 }
 
-/// A payload without its carriage return and without terminal colours.
+/// An entry without the carriage return of Windows, without a byte order mark (of files joined together), and without
+/// the NULs that a file emptied under its writer leaves before the next line; and the number of bytes gone at the front.
+pub(crate) fn bare(entry: &[u8]) -> (&[u8], usize) {
+    let mut bare = entry;
+    while let Some(rest) = bare.strip_suffix(b"\r") {
+        bare = rest;
+    }
+    let whole = bare.len();
+    if matches!(bare.first(), Some(0 | 0xef)) {
+        let nuls = bare.iter().take_while(|byte| **byte == 0).count();
+        bare = bare.get(nuls..).unwrap_or_default();
+        bare = bare.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bare);
+    }
+    (bare, whole - bare.len())
+}
+
+/// A payload without its carriage return and without terminal colours, also where something wrote their escape
+/// character as text.
 #[must_use]
 pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let payload = match payload {
         Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix(b"\r").unwrap_or(text)),
-        owned => owned,
+        Cow::Owned(mut text) => {
+            if text.ends_with(b"\r") {
+                text.pop();
+            }
+            Cow::Owned(text)
+        }
     };
-    if memchr(0x1b, &payload).is_none() { payload } else { Cow::Owned(strip_colours(&payload)) }
+    let colour = |at: usize| payload.get(at..).and_then(escape).is_some();
+    let coloured = memchr3_iter(0x1b, b'#', b'\\', &payload).any(colour);
+    if coloured { Cow::Owned(strip_colours(&payload)) } else { payload }
 }
 
-/// Removes `ESC [ … letter` sequences.
+/// What follows an escape character: ESC itself, or the spelling of rsyslog (`#033`), JSON or nginx before a bracket.
+fn escape(text: &[u8]) -> Option<&[u8]> {
+    const SPELLED: [&[u8]; 5] = [b"#033[", b"\\u001b[", b"\\u001B[", b"\\x1b[", b"\\x1B["];
+    if let Some(rest) = text.strip_prefix(b"\x1b") {
+        return Some(rest);
+    }
+    let spelled = SPELLED.iter().find(|spelled| text.starts_with(spelled))?;
+    text.get(spelled.len() - 1..)
+}
+
+/// Removes `ESC [ … letter` and `ESC ( letter` sequences.
 fn strip_colours(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = memchr(0x1b, rest) {
-        let (before, escape) = rest.split_at(at);
+    while let Some(at) = memchr3(0x1b, b'#', b'\\', rest) {
+        let (before, found) = rest.split_at(at);
         out.extend_from_slice(before);
-        rest = match escape.get(1) {
+        let Some(after) = escape(found) else {
+            out.extend(found.first());
+            rest = found.get(1..).unwrap_or_default();
+            continue;
+        };
+        rest = match after.first() {
             Some(b'[') => {
                 let parameters =
-                    escape.iter().skip(2).take_while(|byte| !byte.is_ascii_alphabetic()).take(32).count();
-                escape.get(2 + parameters + 1..).unwrap_or_default()
+                    after.iter().skip(1).take_while(|byte| !byte.is_ascii_alphabetic()).take(32).count();
+                after.get(1 + parameters + 1..).unwrap_or_default()
             }
-            _ => escape.get(1..).unwrap_or_default(),
+            Some(b'(' | b')') => after.get(2..).unwrap_or_default(),
+            _ => after,
         };
     }
     out.extend_from_slice(rest);

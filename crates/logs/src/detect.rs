@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::block::clean;
-use crate::carrier::{self, Carrier};
+use crate::block::{bare, clean};
+use crate::carrier::{self, Carrier, Peeled};
 use crate::format::{Context, DETECTORS, Format, Sample};
 
 /// Bytes looked at, from the beginning of the decompressed input.
@@ -30,7 +30,8 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let mut best: Option<Detected> = None;
     for carrier in carrier::ALL {
-        let Some((lines, share)) = peel_sample(head, *carrier) else { continue };
+        let Some((entries, share)) = peel_sample(head, *carrier, SAMPLE_ENTRIES) else { continue };
+        let lines = entries.into_iter().map(|peeled| peeled.payload).collect();
         let sample = Sample { lines, name };
         for detector in DETECTORS {
             let Some(claim) = detector(&sample, context) else { continue };
@@ -44,7 +45,13 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
     best
 }
 
-fn peel_sample<'a>(head: &'a [u8], carrier: &dyn Carrier) -> Option<(Vec<Cow<'a, [u8]>>, f64)> {
+/// The first entries, at most `limit`, with cleaned payloads, and the share that `carrier` understands; `None` if that is
+/// too small.
+pub(crate) fn peel_sample<'a>(
+    head: &'a [u8],
+    carrier: &dyn Carrier,
+    limit: usize,
+) -> Option<(Vec<Peeled<'a>>, f64)> {
     // The last line may be cut by the sample's end; leave it out unless it is the only one.
     let complete = match memchr::memrchr(b'\n', head) {
         Some(at) if head.len() >= SAMPLE_BYTES => head.get(..at).unwrap_or(head),
@@ -64,14 +71,14 @@ fn peel_sample<'a>(head: &'a [u8], carrier: &dyn Carrier) -> Option<(Vec<Cow<'a,
         if !first {
             let entry = complete.get(start..begin.saturating_sub(1)).unwrap_or_default();
             tally(carrier, entry, &mut tried, &mut good, &mut lines);
-            if lines.len() >= SAMPLE_ENTRIES {
+            if lines.len() >= limit {
                 break;
             }
         }
         first = false;
         start = begin;
     }
-    if lines.len() < SAMPLE_ENTRIES {
+    if lines.len() < limit {
         tally(carrier, complete.get(start..).unwrap_or_default(), &mut tried, &mut good, &mut lines);
     }
     let share = f64::from(good) / f64::from(tried.max(1));
@@ -83,15 +90,17 @@ fn tally<'a>(
     entry: &'a [u8],
     tried: &mut u32,
     good: &mut u32,
-    lines: &mut Vec<Cow<'a, [u8]>>,
+    lines: &mut Vec<Peeled<'a>>,
 ) {
+    let (entry, _) = bare(entry);
     match carrier.peel(entry) {
-        Ok(peeled) => {
+        Ok(mut peeled) => {
             // Indented lines pass every journald text carrier: only its own stamp proves a carrier.
             let proven = peeled.outer.is_some() || peeled.program.is_some() || carrier.name() == "plain";
             *tried += u32::from(proven);
             *good += u32::from(proven);
-            lines.push(clean(peeled.payload));
+            peeled.payload = clean(std::mem::replace(&mut peeled.payload, Cow::Borrowed(b"")));
+            lines.push(peeled);
         }
         // Markers and lost messages belong to their carrier.
         Err("not_this_carrier" | "not_json") => *tried += u32::from(!entry.is_empty()),

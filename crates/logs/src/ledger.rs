@@ -16,6 +16,10 @@ pub struct Ledger {
     pub skipped_by_reason: BTreeMap<&'static str, u64>,
     /// The first few skipped lines: line number from 1, and why.
     pub examples: Vec<(u64, &'static str)>,
+    /// Messages that a carrier says it left out: journald's rate limit, lines that syslog folded as repeated.
+    pub left_out: u64,
+    /// Bytes taken away before lines: holes of NULs, as a file has that is emptied while it is written.
+    pub nul_bytes: u64,
 }
 
 impl Ledger {
@@ -59,6 +63,8 @@ impl Ledger {
     pub fn merge(&mut self, later: &Ledger) {
         self.parsed += later.parsed;
         self.continuation += later.continuation;
+        self.left_out += later.left_out;
+        self.nul_bytes += later.nul_bytes;
         for (reason, lines) in &later.skipped_by_reason {
             *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
         }

@@ -2,10 +2,11 @@
 //! they arrive.
 //!
 //! Bytes go in, typed records that borrow from the block come out. Three independent layers nest: a
-//! [`container`] (gzip), a [`carrier`] (journald, docker, compose) and a [`mod@format`]. [`block`] cuts a stream at record
+//! [`container`] (gzip), a [`carrier`] (journald, syslog, docker, Kubernetes) and a [`mod@format`]. [`block`] cuts a stream at record
 //! starts and walks the records; every physical line is accounted for in a [`ledger`]. This crate starts no thread,
 //! reads no clock and knows nothing of incidents.
 
+pub mod binary;
 pub mod block;
 pub mod carrier;
 pub mod container;
@@ -13,4 +14,6 @@ pub mod detect;
 pub mod format;
 pub mod ledger;
 pub mod record;
+pub mod routes;
+pub mod text;
 pub mod timestamp;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,11 +13,12 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use stormtrace_logs::block::{self, Blocks, Recipe};
+use stormtrace_logs::block::{self, Blocks, Carry, Recipe};
 use stormtrace_logs::format::{
     Context, DETECTORS, Format, Memory, Raw, Sample, nginx_configuration, postgres_configuration,
 };
 use stormtrace_logs::ledger::Ledger;
+use stormtrace_logs::routes::{self, AnyLine, Part, Routes};
 use stormtrace_logs::{carrier, container, detect};
 
 /// A stretch of a real file, in bytes: long enough for detection, short enough for many cases.
@@ -423,6 +425,15 @@ fn wrapped(docker: &[u8]) -> Vec<(String, Vec<u8>)> {
         "short-full.log",
         "journal.json",
         "journal.export",
+        "short-unix.log",
+        "short-monotonic.log",
+        "verbose.log",
+        "pretty.json",
+        "syslog-5424.log",
+        "syslog",
+        "cri.log",
+        "kubectl-prefix.log",
+        "pieces-cri.log",
         "pieces-json.log",
         "pieces-journal.json",
         "pieces.export",
@@ -464,6 +475,24 @@ fn wrapped(docker: &[u8]) -> Vec<(String, Vec<u8>)> {
                 "short-full.log" => writeln!(text, "Mon 2026-11-23 18:24:42 UTC vm odoo[12317]: {line}"),
                 "journal.json" => writeln!(text, "{{\"MESSAGE\":{json},\"_PID\":\"12317\",\"SYSLOG_IDENTIFIER\":\"odoo\",\"__REALTIME_TIMESTAMP\":\"{us}\"}}"),
                 "journal.export" => write!(text, "{}", export(line, "")),
+                "short-unix.log" => writeln!(text, "1795458282.470408 vm odoo[12317]: {line}"),
+                "short-monotonic.log" => writeln!(text, "[ 1793.152108] vm odoo[12317]: {line}"),
+                "verbose.log" => writeln!(text, "Mon 2026-11-23 18:24:42.470408 UTC [s=c62;i=9c2;b=0;m=1;t={us:x};x=1]\n    _PID=12317\n    MESSAGE={line}\n            more\n    SYSLOG_IDENTIFIER=odoo"),
+                "pretty.json" => writeln!(text, "{{\n\t\"MESSAGE\" : {json},\n\t\"SYSLOG_IDENTIFIER\" : \"odoo\",\n\t\"__REALTIME_TIMESTAMP\" : \"{us}\"\n}}"),
+                "syslog-5424.log" => writeln!(text, "<30>1 2026-11-23T18:24:42.470408+00:00 vm odoo 12317 - [a@1 x=\"]\"] {line}"),
+                "syslog" => {
+                    let message = line.get(24..).and_then(|rest| rest.split_once(' ')).map_or(line.as_str(), |(_, rest)| rest);
+                    let mut words = message.splitn(4, ' ');
+                    let mut word = || words.next().unwrap_or_default();
+                    let (level, database, logger, message) = (word(), word(), word(), word());
+                    writeln!(text, "Nov 23 18:24:42 vm Odoo Server 17.0:{database}:{level}:{logger}{message}#012x")
+                }
+                "cri.log" => writeln!(text, "2026-11-23T18:24:42.470868182Z stderr F {line}"),
+                "kubectl-prefix.log" => writeln!(text, "[pod/odoo-7d/odoo] {line}"),
+                "pieces-cri.log" if number % 3 == 1 => {
+                    writeln!(text, "2026-11-23T18:24:42.470868182Z stderr P {left}\n2026-11-23T18:24:42.470868182Z stderr F {right}")
+                }
+                "pieces-cri.log" => writeln!(text, "2026-11-23T18:24:42.470868182Z stderr F {line}"),
                 "pieces-json.log" if number % 3 == 1 => {
                     // A line of the other stream may come between the two pieces.
                     let between = if number % 2 == 1 { docker("2026-11-23 18:24:42,470 1 INFO ? odoo: x", "\n", "stdout") } else { String::new() };
@@ -483,6 +512,57 @@ fn wrapped(docker: &[u8]) -> Vec<(String, Vec<u8>)> {
         }
     }
     out.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
+}
+
+/// How many cases a property is tried with; `PROPTEST_CASES` asks for more.
+fn cases(usual: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    ProptestConfig { cases: asked.unwrap_or(usual), ..ProptestConfig::default() }
+}
+
+/// The lines of several programs in one syslog file.
+fn mixed() -> Vec<u8> {
+    let line = |name: &str| {
+        let known = world().known.iter().find(|known| known.name.starts_with(name)).unwrap();
+        let carrier = known.detected.carrier;
+        let lines = known.text.split(|byte| *byte == b'\n').filter_map(|line| carrier.peel(line).ok());
+        lines.map(|peeled| String::from_utf8_lossy(&peeled.payload).into_owned()).collect::<Vec<_>>()
+    };
+    let programs = [
+        ("odoo[7]", line("docker-json-file")),
+        ("nginx", line("error.log")),
+        ("postgres[9]", line("postgresql-2026-11-23.log")),
+        ("kernel", vec!["Out of memory: Killed process 12317 (python3) total-vm:4183312kB".to_owned()]),
+        ("CRON[3]", vec!["(root) CMD (true)".to_owned()]),
+    ];
+    let mut text = String::new();
+    for number in 0..20 {
+        for (program, lines) in &programs {
+            if let Some(line) = lines.get(number) {
+                writeln!(text, "Nov 23 18:24:42 vm {program}: {}", line.replace('\t', "#011")).unwrap();
+            }
+        }
+    }
+    text.into_bytes()
+}
+
+/// Every record of each part with its line, and its ledger.
+fn read_parts(text: &[u8], routes: &Routes, size: usize) -> Vec<(Vec<(u64, String)>, Ledger)> {
+    let read = |(number, part): (usize, &Part)| {
+        let cuts = Recipe { carrier: routes.carrier, format: &AnyLine };
+        let mut blocks = Blocks::new(Vec::new(), text, cuts, size);
+        let routed = routes.carrier_of(number);
+        let recipe = Recipe { carrier: &routed, format: part.format.as_ref() };
+        let (mut carry, mut memory, mut ledger) = (Carry::default(), Memory::default(), Ledger::default());
+        let mut records = Vec::new();
+        let mut visit = |item: block::Item<'_>| records.push((item.line, format!("{:?}", item.record)));
+        while let Some(block) = blocks.next_block().unwrap() {
+            block::walk(&block, recipe, &mut carry, &mut memory, &mut ledger, &mut visit);
+        }
+        block::finish(carry, recipe, &mut memory, &mut ledger, &mut visit);
+        (records, ledger)
+    };
+    routes.parts.iter().enumerate().map(read).collect()
 }
 
 /// One thing that happens to a file.
@@ -593,8 +673,12 @@ fn feed(bytes: &[u8], name: &str) {
             parse_all(bytes, &lines, claim.format.as_ref());
         }
     }
+    let mut formats: BTreeMap<String, &dyn Format> = BTreeMap::new();
     for known in &world.known {
-        parse_all(bytes, &lines, known.detected.format.as_ref());
+        formats.insert(known.detected.format.name(), known.detected.format.as_ref());
+    }
+    for format in formats.values() {
+        parse_all(bytes, &lines, *format);
     }
 }
 
@@ -602,7 +686,7 @@ fn parse_all(bytes: &[u8], lines: &[&[u8]], format: &dyn Format) {
     let mut memory = Memory::default();
     for line in lines.iter().copied().chain([bytes]) {
         let orphan = !format.starts_record(line);
-        let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, orphan };
+        let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, pid: None, orphan };
         let _ = format.parse(&raw, &mut memory);
     }
 }
@@ -630,7 +714,7 @@ fn every_detector_and_every_carrier_is_tried() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn random_bytes(bytes in prop::collection::vec(any::<u8>(), 0..2000), name in "[a-z.]{0,12}") {
@@ -653,7 +737,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn blocks_of_any_size_give_the_same_records_and_every_line_is_booked(
@@ -668,5 +752,22 @@ proptest! {
         let (in_blocks, ledger_in_blocks) = read(&text, known.recipe(), size);
         prop_assert_eq!(records, in_blocks, "{}", &known.name);
         prop_assert_eq!(ledger, ledger_in_blocks, "{}", &known.name);
+    }
+
+    #[test]
+    fn parts_of_a_file_are_the_same_in_blocks_of_any_size(
+        damages in prop::collection::vec(damage(), 0..8),
+        size in 64..6000usize,
+    ) {
+        let whole = mixed();
+        let detected = detect::detect(&whole, "syslog", &world().context);
+        let routes = routes::find(&whole, "syslog", &world().context, detected.as_ref()).unwrap();
+        prop_assert!(routes.parts.len() >= 4);
+        let text = damaged(&whole, &damages);
+        let parts = read_parts(&text, &routes, 1 << 20);
+        for (_, ledger) in &parts {
+            prop_assert_eq!(ledger.total(), physical_lines(&text), "{:?}", ledger);
+        }
+        prop_assert_eq!(parts, read_parts(&text, &routes, size));
     }
 }

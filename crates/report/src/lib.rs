@@ -75,7 +75,7 @@ pub const WRITERS: &[&dyn Writer] =
 /// The writer of that name.
 ///
 /// ```
-/// use stormtrace_analysis::report::{Extremes, Report, Timeline, Tool, Totals, Verdict};
+/// use stormtrace_analysis::report::{Extremes, Report, Timeline, Tool, Totals, Verdict, WorkerLives};
 /// use stormtrace_report::{Options, by_name};
 ///
 /// let report = Report {
@@ -91,6 +91,7 @@ pub const WRITERS: &[&dyn Writer] =
 ///     findings: Vec::new(),
 ///     timeline: Timeline::default(),
 ///     totals: Totals::default(),
+///     worker_lives: WorkerLives::default(),
 ///     extremes: Extremes::default(),
 ///     verdict: Verdict::Unknown,
 ///     policy: None,

@@ -480,6 +480,21 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             kill_lines: 26,
             ..Totals::default()
         },
+        worker_lives: WorkerLives {
+            roles: vec![
+                RoleLives {
+                    role: "http",
+                    lives: 19,
+                    ended: BTreeMap::from([("real_time", 13), ("max_requests", 2)]),
+                    open: 4,
+                    median_length_s: Some(412.0),
+                    requests: 1402,
+                    ..RoleLives::default()
+                },
+                RoleLives { role: "evented", lives: 1, open: 1, ..RoleLives::default() },
+            ],
+            ..WorkerLives::default()
+        },
         extremes: Extremes::default(),
         verdict: Verdict::Fail,
         policy: Some(PolicyInForce { name: text("policy.toml"), settings: Policy::built_in() }),

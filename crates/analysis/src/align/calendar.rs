@@ -23,7 +23,11 @@ pub fn add_years(input: &mut Input, window: Option<(i64, i64)>) {
         return;
     }
     let stretches = input.partial.stretches.steady();
-    let (Some((from, to)), Some(span)) = (window, input.partial.span) else { return };
+    let Some(span) = input.partial.span else { return };
+    let Some((from, to)) = window else {
+        input.problems.push("its stamps name no year, nor does anything beside it: shown as 1972".to_owned());
+        return;
+    };
     // Lines from which the year is one later.
     let new_years: Vec<u64> = jumps(&stretches)
         .filter(|(jump_us, _)| *jump_us < -180 * DAY_US)

@@ -88,34 +88,42 @@ fn upstream_failures(error: &[&Input]) -> Vec<Moment> {
 }
 
 fn database_exceptions(odoo: &[&Input]) -> Vec<Moment> {
-    once(odoo, |fact| {
-        Some(match fact {
-            OdooFact::Raised(Exception::SerializationFailure) => 1,
-            OdooFact::Raised(Exception::DeadlockDetected) => 2,
-            OdooFact::Raised(Exception::StatementTimeout) => 3,
-            OdooFact::Raised(Exception::QueryCanceled) => 4,
-            OdooFact::Raised(Exception::AdminShutdown) => 5,
-            OdooFact::Raised(Exception::TooManyClients) => 6,
-            _ => return None,
-        })
+    once(odoo, database_exception)
+}
+
+/// The class of a database error that Odoo reports; [`database_error`] gives PostgreSQL's side the same number.
+pub fn database_exception(fact: OdooFact) -> Option<u64> {
+    Some(match fact {
+        OdooFact::Raised(Exception::SerializationFailure) => 1,
+        OdooFact::Raised(Exception::DeadlockDetected) => 2,
+        OdooFact::Raised(Exception::StatementTimeout) => 3,
+        OdooFact::Raised(Exception::QueryCanceled) => 4,
+        OdooFact::Raised(Exception::AdminShutdown) => 5,
+        OdooFact::Raised(Exception::TooManyClients) => 6,
+        _ => return None,
+    })
+}
+
+/// The class of an error that PostgreSQL reports and its client too.
+pub fn database_error(fact: &PostgresFact) -> Option<u64> {
+    Some(match fact {
+        PostgresFact::SerializationFailure => 1,
+        PostgresFact::Deadlock => 2,
+        PostgresFact::Canceled { user: false } => 3,
+        PostgresFact::Canceled { user: true } => 4,
+        PostgresFact::Terminated { administrator: true } => 5,
+        PostgresFact::TooManyClients => 6,
+        _ => return None,
     })
 }
 
 fn database_errors(postgres: &[&Input]) -> Vec<Moment> {
     let mut moments: Vec<Moment> = Vec::new();
     for input in postgres {
-        moments.extend(input.partial.events.postgres.iter().filter_map(|event| {
-            let class = match event.fact {
-                PostgresFact::SerializationFailure => 1,
-                PostgresFact::Deadlock => 2,
-                PostgresFact::Canceled { user: false } => 3,
-                PostgresFact::Canceled { user: true } => 4,
-                PostgresFact::Terminated { administrator: true } => 5,
-                PostgresFact::TooManyClients => 6,
-                _ => return None,
-            };
-            Some((class, centred(input, event.us)))
-        }));
+        let events = input.partial.events.postgres.iter();
+        moments.extend(
+            events.filter_map(|event| Some((database_error(&event.fact)?, centred(input, event.us)))),
+        );
     }
     moments
 }

@@ -16,7 +16,7 @@ use crate::report::Clock;
 
 mod calendar;
 mod estimate;
-mod failures;
+pub(crate) mod failures;
 mod kills;
 mod kind;
 mod ordering;

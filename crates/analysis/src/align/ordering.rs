@@ -30,6 +30,12 @@ impl Ordering {
         of_source().all(|tie| tie.anchor == anchor).then_some((anchor, widest))
     }
 
+    #[cfg(test)]
+    pub(crate) fn tied(sources: &[Source], uncertainty_us: i64) -> Self {
+        let tie = |source: &Source| Tie { source: *source, anchor: Source::Odoo, uncertainty_us };
+        Ordering { ties: sources.iter().map(tie).collect() }
+    }
+
     /// How far apart, µs, an event of one source and an event of the other must be for their order to be certain.
     /// `None`: no pair of records ties their clocks together, nothing may be claimed from the order.
     #[must_use]

@@ -1,7 +1,7 @@
 //! `bus_misrouted`: bus requests were routed to the HTTP workers (methods 3.1, 4).
 
 use super::items::counted;
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 use crate::report::Kind;
 
 /// The suspect.
@@ -11,6 +11,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Route /websocket (16+) or /longpolling (15 and older) to gevent_port in the proxy.",
     needs: "the Odoo log; nginx.conf",
     gate: Some(|m| m.kind == Kind::BusOutage && m.messages.misrouted.count >= 5),
+    begins: undated,
     items: &[Item {
         asks: "bus requests reached HTTP workers",
         family: Family::OdooMessages,

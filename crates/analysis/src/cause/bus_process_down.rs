@@ -2,7 +2,7 @@
 //! lanes fail together it is a symptom.
 
 use super::items::counted;
-use super::{Answer, Family, Item, Suspect, nobody};
+use super::{Answer, Family, Item, Suspect, nobody, undated};
 use crate::report::{Kind, Role};
 
 /// The suspect.
@@ -12,6 +12,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Restart only the evented process (the master respawns it when it is killed); leave the workers alone.",
     needs: "the access log, nginx's error log",
     gate: Some(|m| m.kind == Kind::BusOutage && m.sources.odoo && m.messages.misrouted.count < 5),
+    begins: undated,
     items: &[
         Item {
             asks: "bus requests failed while the HTTP lane was healthy",

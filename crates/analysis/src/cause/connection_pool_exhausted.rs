@@ -1,8 +1,10 @@
 //! `connection_pool_exhausted`: a process used up its own connection pool, db_maxconn (methods 4).
 
 use super::items::{MOSTLY_500, considerable_s, counted, either, holds};
+use super::measures::Sign;
 use super::{Answer, Family, Item, Suspect, nobody};
 use crate::report::Role;
+use stormtrace_logs::format::Source;
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -11,6 +13,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Raise db_maxconn, or find who keeps connections; check that PostgreSQL has slots for it.",
     needs: "the Odoo log",
     gate: None,
+    begins: |m| Sign::first(&m.messages.pool_full, Source::Odoo),
     items: &[
         Item {
             asks: "requests failed because the pool was full",

@@ -4,7 +4,7 @@ use super::items::{
     DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NEED_ODOO_INFO, NOT_STUCK, ONE_ROUTE, counted, holds,
     processors_busy, processors_calm, processors_words, workers_stuck,
 };
-use super::{Answer, Family, Item, Suspect, mechanism};
+use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
 
 /// The suspect.
@@ -14,6 +14,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Find the endpoint (see the table); limit it, move it to a job, give it fewer records.",
     needs: "the Odoo log; host metrics",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "workers were ended by limit_time_cpu",

@@ -4,7 +4,7 @@ use super::items::{
     NEED_HOST, NEED_ODOO_INFO, counted, holds, processors_busy, processors_words, storage_waits,
     storage_words,
 };
-use super::{Answer, Family, Item, Suspect, mechanism};
+use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
 
 /// The suspect.
@@ -14,6 +14,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Let the jobs finish or cancel their statements; spread their schedules, lower max_cron_threads.",
     needs: "the Odoo log at info (starts of jobs); host metrics and snapshots of pg_stat_activity help",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "two jobs or more, long and longer than ever before, were running when the first request was blocked",

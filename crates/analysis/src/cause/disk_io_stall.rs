@@ -1,7 +1,7 @@
 //! `disk_io_stall`: storage stalled (methods 4).
 
 use super::items::{NEED_HOST, NEED_POSTGRES, NEED_SNAPSHOTS, holds, storage_waits, storage_words};
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -10,6 +10,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Look at the volume (latency, credits, snapshots, a full disk); stop what writes to it.",
     needs: "host metrics, or the PostgreSQL log with log_checkpoints; snapshots of pg_stat_activity help",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "the machine waited for storage, far more than before",

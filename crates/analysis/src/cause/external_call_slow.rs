@@ -4,7 +4,7 @@ use super::items::{
     DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NOT_STUCK, ONE_ROUTE, either, holds, processors_calm,
     processors_words, workers_stuck,
 };
-use super::{Answer, Family, Item, Suspect, mechanism};
+use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
 
 /// Parts of routes and models that call services outside: carriers, payment providers, mail and message gateways, IAP.
@@ -30,6 +30,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Set a timeout of seconds on that call, or switch the connector off until the service is back.",
     needs: "the Odoo log with its tracebacks; host metrics and snapshots of pg_stat_activity rule out the rest",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "calls to a service outside failed or timed out, more often than before",

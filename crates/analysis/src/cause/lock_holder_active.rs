@@ -11,6 +11,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "pg_cancel_backend(PID) of the holder first, pg_terminate_backend only if that fails; then set statement_timeout for its role.",
     needs: "snapshots of pg_stat_activity with pg_blocking_pids, or the PostgreSQL log with log_lock_waits = on",
     gate: None,
+    begins: |m| m.locks.root_sign(),
     items: &[
         WAITS,
         SHARE,

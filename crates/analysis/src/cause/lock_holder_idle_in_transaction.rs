@@ -11,6 +11,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "End that one session: pg_cancel_backend does nothing to an idle session, so pg_terminate_backend(PID) after looking at it; then set idle_in_transaction_session_timeout for its role.",
     needs: "snapshots of pg_stat_activity with pg_blocking_pids, or the PostgreSQL log with log_lock_waits = on",
     gate: None,
+    begins: |m| m.locks.root_sign(),
     items: &[
         WAITS,
         SHARE,

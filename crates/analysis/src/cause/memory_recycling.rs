@@ -1,7 +1,7 @@
 //! `memory_recycling`: workers reached the soft memory limit again and again and spent their time starting up (methods 4).
 
 use super::items::{NEED_ODOO_INFO, counted, holds};
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -10,6 +10,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Raise limit_memory_soft for what the workers need (watch workers × limit against memory); find the request that grows them.",
     needs: "the Odoo log at info",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "each worker was recycled on limit_memory_soft every two minutes or faster, more often than before",

@@ -36,7 +36,7 @@ mod traffic_surge;
 
 pub use diagnose::diagnose;
 
-use measures::Measures;
+use measures::{Measures, Sign};
 
 /// Every known cause.
 pub const ALL: &[&Suspect] = &[
@@ -152,6 +152,8 @@ pub struct Suspect {
     pub needs: &'static str,
     /// Recognised by exact lines, or by the kind of incident: it does not compete by weight (methods 4.1, stage 1).
     pub gate: Option<fn(&Measures) -> bool>,
+    /// Its first sign, where its absence before would have shown: a cause that came after its symptoms is no trigger.
+    pub begins: fn(&Measures) -> Option<Sign>,
     /// The questions.
     pub items: &'static [Item],
     /// Causes that, where they are evidenced too, make this one their mechanism.
@@ -164,6 +166,11 @@ pub struct Suspect {
 
 /// No culprit is known.
 fn nobody(_: &Measures) -> Option<Culprit> {
+    None
+}
+
+/// No sign dates it.
+fn undated(_: &Measures) -> Option<Sign> {
     None
 }
 

@@ -2,7 +2,7 @@
 
 use super::items::{NEED_HOST, counted, holds};
 use super::measures::Measures;
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -14,6 +14,7 @@ pub const SUSPECT: Suspect = Suspect {
         let killed = m.ends.out_of_memory.count + m.messages.backend_killed.count;
         killed >= 2 && 2 * killed >= m.ends.http_kills.count
     }),
+    begins: undated,
     items: &[
         Item {
             asks: "the kernel killed workers",

@@ -1,7 +1,9 @@
 //! `postgres_connections_exhausted`: PostgreSQL had no connection slots left (methods 4).
 
 use super::items::{MOSTLY_500, NEED_POSTGRES, counted};
+use super::measures::Sign;
 use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use stormtrace_logs::format::Source;
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -10,6 +12,12 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Free slots (end idle sessions of other programs first), then bring processes × db_maxconn under max_connections.",
     needs: "the PostgreSQL log or the Odoo log",
     gate: None,
+    begins: |m| {
+        // Either log is enough; where both tell, the earlier one.
+        let refused = Sign::first(&m.messages.slots_refused, Source::PostgresLog);
+        let missing = Sign::first(&m.messages.slots_missing, Source::Odoo);
+        [refused, missing].into_iter().flatten().min_by_key(|sign| sign.us)
+    },
     items: &[
         Item {
             asks: "PostgreSQL refused connections for lack of slots",

@@ -2,7 +2,7 @@
 //! symptoms more often than it starts them: beside another trigger it is an amplifier.
 
 use super::items::{DATABASE_IDLE, NEED_ODOO_INFO, arrivals, counted, either, holds};
-use super::{Answer, Family, Item, Suspect, nobody};
+use super::{Answer, Family, Item, Suspect, nobody, undated};
 use crate::report::Role;
 
 /// The suspect.
@@ -12,6 +12,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Raise proxy_read_timeout above limit_time_real (Odoo documents 720s).",
     needs: "the access log with $request_time, nginx.conf and odoo.conf; the Odoo log at info shows the finished work",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "nine of ten failures are 504, no worker was killed",

@@ -1,7 +1,7 @@
 //! `service_down`: nothing listened on Odoo's port (methods 4).
 
 use super::items::counted;
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 use crate::report::Kind;
 
 /// The suspect.
@@ -13,6 +13,7 @@ pub const SUSPECT: Suspect = Suspect {
     gate: Some(|m| {
         m.kind == Kind::ServiceOutage && m.ends.out_of_memory.count + m.messages.backend_killed.count < 2
     }),
+    begins: undated,
     items: &[
         Item {
             asks: "requests were refused at once, next to none was served",

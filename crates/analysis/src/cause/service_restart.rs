@@ -1,7 +1,7 @@
 //! `service_restart`: Odoo was restarted, briefly and without earlier trouble (methods 4). Inside another incident a
 //! restart is the response to it.
 
-use super::{Answer, Family, Item, Suspect, nobody};
+use super::{Answer, Family, Item, Suspect, nobody, undated};
 use crate::report::{Kind, Role};
 
 /// The suspect.
@@ -11,6 +11,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Nothing to stabilise. Restart behind a drained proxy, or with two instances, to spare users the gap.",
     needs: "the Odoo log, or nginx's error log",
     gate: Some(|m| m.kind == Kind::ServiceRestart && m.sources.access),
+    begins: undated,
     items: &[Item {
         asks: "a stop and a start with failures only between them",
         family: Family::OdooMessages,

@@ -14,6 +14,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "pg_cancel_backend the longest ones; then EXPLAIN them: a missing index, a changed plan, a report without limits.",
     needs: "the PostgreSQL log with log_min_duration_statement, or snapshots of pg_stat_activity; the Odoo log at info helps",
     gate: None,
+    begins: |m| m.statements.first_sign,
     items: &[
         Item {
             asks: "statements that waited for no lock took a fifth of the workers' time, or that of two workers",

@@ -1,7 +1,7 @@
 //! `traffic_surge`: more requests arrived than the workers can serve (methods 4).
 
 use super::items::{DATABASE_IDLE, NEED_ACCESS, NEED_ODOO_INFO, arrivals, either, holds};
-use super::{Answer, Family, Item, Suspect, mechanism, nobody};
+use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
 pub const SUSPECT: Suspect = Suspect {
@@ -10,6 +10,7 @@ pub const SUSPECT: Suspect = Suspect {
     next_step: "Shed load at the proxy (rate limit, static answers), then add workers if the machine has room.",
     needs: "the access log of the incident and of ten minutes before it",
     gate: None,
+    begins: undated,
     items: &[
         Item {
             asks: "requests arrived at 1.8 times the earlier rate or more",

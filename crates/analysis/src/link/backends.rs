@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::assignment::{self, FORBIDDEN};
+use super::connections::{self, Basis, Owner};
 use super::requests::Matched;
 use super::transactions::{self, End, Running, Session};
 use crate::detect::Picture;
@@ -25,6 +26,8 @@ const NO_BEGIN: i64 = 500;
 /// Cost of a backend that ran on as an orphan, and of one whose end is not known, thousandths.
 const ORPHAN: i64 = 100;
 const NO_END: i64 = 500;
+/// What a proof that the connection was this worker's takes off, thousandths.
+const PROVED: i64 = 1000;
 /// A choice is certain when every other makes the whole this much dearer, thousandths.
 const CERTAIN: i64 = 400;
 /// Larger groups are left alone: nothing is certain in them.
@@ -43,11 +46,15 @@ pub struct Backend {
     pub shown: (i64, u32, u64),
     /// After the kill, when its connection ended, µs.
     pub end_after_us: Option<(End, i64)>,
+    /// What else proves that the connection was this worker's.
+    pub proof: Option<Basis>,
 }
 
 /// A worker that died, and when it may have taken its last request.
 struct Dead {
     us: i64,
+    stream: u32,
+    pid: u32,
     born_us: Option<i64>,
     /// Moments at which it may have taken the request, µs; where none is known, any from the first on.
     taken_us: Vec<i64>,
@@ -64,6 +71,8 @@ struct Edge {
 #[must_use]
 pub fn find(picture: &Picture<'_>, services: &Services, matched: &[Matched]) -> Vec<Option<Backend>> {
     let sessions = transactions::sessions(picture.events);
+    let owners = connections::owners(picture, &sessions);
+    let owner = |number: usize| owners.get(number).copied().flatten();
     let dead = dead(picture, services, matched);
     let mut begins: Vec<(i64, usize)> = Vec::new();
     let mut ends: Vec<(i64, usize)> = Vec::new();
@@ -87,7 +96,9 @@ pub fn find(picture: &Picture<'_>, services: &Services, matched: &[Matched]) -> 
             numbers.dedup();
             let mut found: Vec<(usize, Edge)> = numbers
                 .into_iter()
-                .filter_map(|number| Some((number, weigh(dead, sessions.get(number)?, &living)?)))
+                .filter_map(|number| {
+                    Some((number, weigh(dead, sessions.get(number)?, owner(number), &living)?))
+                })
                 .collect();
             found.sort_by_key(|(number, edge)| (edge.cost, *number));
             found.truncate(MOST_CANDIDATES);
@@ -102,7 +113,7 @@ pub fn find(picture: &Picture<'_>, services: &Services, matched: &[Matched]) -> 
                 let running =
                     edges.get(row).and_then(|edges| edges.get(&number)).and_then(|edge| edge.running);
                 if let Some(slot) = backends.get_mut(row) {
-                    *slot = name(dead, session, running);
+                    *slot = name(dead, session, running, owner(number));
                 }
             }
         }
@@ -128,13 +139,25 @@ fn dead(picture: &Picture<'_>, services: &Services, matched: &[Matched]) -> Vec<
         let by_limit = death.us - limit_us.map_or(900 * SECOND_US, |limit_us| limit_us + 75 * SECOND_US);
         let taken_us = by_death.get(&number).map(|found| found.taken_us.clone()).unwrap_or_default();
         let earliest_us = taken_us.iter().min().copied().unwrap_or(by_limit.max(free_us.unwrap_or(i64::MIN)));
-        Dead { us: death.us, born_us, taken_us, earliest_us }
+        Dead { us: death.us, stream: death.stream, pid: death.pid, born_us, taken_us, earliest_us }
     };
     picture.deaths.iter().enumerate().map(one).collect()
 }
 
 /// What it costs to believe that the worker used this backend; `None` if it cannot be.
-fn weigh(dead: &Dead, session: &Session, living: &Living) -> Option<Edge> {
+fn weigh(dead: &Dead, session: &Session, owner: Option<Owner>, living: &Living) -> Option<Edge> {
+    match owner {
+        Some(owner) if !owner.is(dead.stream, dead.pid) => None,
+        Some(_) => {
+            let edge = possible(dead, session, living)?;
+            Some(Edge { cost: (edge.cost - PROVED).max(0), ..edge })
+        }
+        None => possible(dead, session, living),
+    }
+}
+
+/// What the times say of it.
+fn possible(dead: &Dead, session: &Session, living: &Living) -> Option<Edge> {
     if dead.born_us.is_some_and(|born| session.first_us + SECOND_US < born - JITTER_US) {
         return None;
     }
@@ -259,7 +282,7 @@ fn certain(group: &[usize], edges: &[FxHashMap<usize, Edge>]) -> Vec<(usize, usi
         .collect()
 }
 
-fn name(dead: &Dead, session: &Session, running: Option<Running>) -> Option<Backend> {
+fn name(dead: &Dead, session: &Session, running: Option<Running>, owner: Option<Owner>) -> Option<Backend> {
     let shown = match (session.end, running) {
         (Some((_, us, input, line)), _) => (us, input, line),
         (None, Some(running)) => (running.seen_us, running.input, running.line),
@@ -276,5 +299,6 @@ fn name(dead: &Dead, session: &Session, running: Option<Running>) -> Option<Back
         query,
         shown,
         end_after_us: session.end.map(|(end, us, ..)| (end, us - dead.us)),
+        proof: owner.map(|owner| owner.basis),
     })
 }

@@ -4,6 +4,7 @@
 mod assignment;
 pub mod backends;
 pub mod chains;
+pub mod connections;
 pub mod groups;
 pub mod queue;
 pub mod requests;
@@ -16,6 +17,7 @@ use crate::report::{Link, LinkBackend, LinkBlocker, LinkKill, LinkRequest, Time}
 use crate::service::Services;
 use crate::waits::{Doing, Waits};
 use backends::Backend;
+use connections::Basis;
 use requests::{Matched, Sure};
 use transactions::End;
 
@@ -160,6 +162,12 @@ fn reasons(matched: &Matched, death: &Death, backend: Option<Backend>, picture: 
             }
             _ => format!("backend {} began its transaction for this request", backend.pid),
         });
+        reasons.extend(backend.proof.map(|basis| match basis {
+            Basis::Error => format!("both logs report an error of backend {} and this worker", backend.pid),
+            Basis::ApplicationName => {
+                format!("application_name of backend {} carries the worker's pid", backend.pid)
+            }
+        }));
     }
     reasons
 }

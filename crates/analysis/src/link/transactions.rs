@@ -41,6 +41,8 @@ pub enum End {
 pub struct Session {
     /// Backend.
     pub pid: u32,
+    /// `application_name`; text number, 0 if no sign of it shows one.
+    pub application: u32,
     /// First sign of it, µs.
     pub first_us: i64,
     /// What it was seen running, in order of begin.
@@ -52,6 +54,7 @@ pub struct Session {
 /// One sign of a session, in order of time.
 struct Sign {
     us: i64,
+    application: u32,
     running: Option<Running>,
     end: Option<(End, u32, u64)>,
 }
@@ -63,6 +66,8 @@ pub fn sessions(events: &Events) -> Vec<Session> {
     let slack = |us: i64| if us % SECOND_US == 0 { SECOND_US } else { 0 };
     for event in &events.postgres {
         let running = |pid: u32, lasted_us: i64, query: Option<u32>| {
+            // The deadlock detector may write of another's wait.
+            let application = if pid == event.pid { event.application } else { 0 };
             let running = Running {
                 start_us: event.us.saturating_sub(lasted_us),
                 slack_us: slack(event.us),
@@ -71,10 +76,11 @@ pub fn sessions(events: &Events) -> Vec<Session> {
                 input: event.input,
                 line: event.line,
             };
-            (pid, Sign { us: event.us, running: Some(running), end: None })
+            (pid, Sign { us: event.us, application, running: Some(running), end: None })
         };
         let ended = |end: End| {
-            (event.pid, Sign { us: event.us, running: None, end: Some((end, event.input, event.line)) })
+            let end = Some((end, event.input, event.line));
+            (event.pid, Sign { us: event.us, application: event.application, running: None, end })
         };
         let (pid, sign) = match &event.fact {
             PostgresFact::Duration { duration_us, query } if *duration_us >= SHORTEST_US => {
@@ -101,7 +107,8 @@ pub fn sessions(events: &Events) -> Vec<Session> {
                 input: snapshot.input,
                 line: session.line,
             };
-            let sign = Sign { us: snapshot.us, running: Some(running), end: None };
+            let application = session.application;
+            let sign = Sign { us: snapshot.us, application, running: Some(running), end: None };
             signs.entry(session.pid).or_default().push(sign);
         }
     }
@@ -121,11 +128,15 @@ pub fn sessions(events: &Events) -> Vec<Session> {
             }
             let session = current.get_or_insert_with(|| Session {
                 pid,
+                application: 0,
                 first_us: sign.running.map_or(sign.us, |running| running.start_us),
                 running: Vec::new(),
                 end: None,
             });
             session.running.extend(sign.running);
+            if session.application == 0 {
+                session.application = sign.application;
+            }
             if let Some((end, input, line)) = sign.end {
                 session.end = Some((end, sign.us, input, line));
                 sessions.extend(current.take());

@@ -32,6 +32,7 @@ fn quiet() -> Report {
             bus_failed: Some(0),
             ..Totals::default()
         },
+        worker_lives: WorkerLives::default(),
         extremes: Extremes::default(),
         verdict: Verdict::Unknown,
         policy: None,

@@ -32,7 +32,7 @@ impl Carrier for CloudJson {
         }
         let payload = payload.ok_or("not_this_carrier")?;
         let outer = Some(outer.ok_or("not_this_carrier")?);
-        Ok(Peeled { payload, outer, partial: false, stream, program: None })
+        Ok(Peeled { payload, outer, partial: false, stream, program: None, pid: None })
     }
 }
 

@@ -81,7 +81,14 @@ impl Carrier for WithTimestamps {
             Some(_) => return Err("not_this_carrier"),
         };
         let program = Some(Cow::Borrowed(service));
-        Ok(Peeled { payload: join_pieces(payload), outer: Some(outer), partial: false, stream, program })
+        Ok(Peeled {
+            payload: join_pieces(payload),
+            outer: Some(outer),
+            partial: false,
+            stream,
+            program,
+            pid: None,
+        })
     }
 }
 
@@ -96,7 +103,7 @@ impl Carrier for Plain {
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
         let (service, stream, line) = split(entry)?;
         let program = Some(Cow::Borrowed(service));
-        Ok(Peeled { payload: Cow::Borrowed(line), outer: None, partial: false, stream, program })
+        Ok(Peeled { payload: Cow::Borrowed(line), outer: None, partial: false, stream, program, pid: None })
     }
 }
 

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr2};
 
 use super::{Carrier, Peeled};
-use crate::timestamp::{Stamp, date_time_us, digits, iso};
+use crate::timestamp::{Stamp, Zone, iso};
 
 /// Docker cuts a message after this many bytes.
 const PIECE: usize = 16_384;
@@ -185,22 +185,31 @@ impl Carrier for JsonFile {
             partial: !ended,
             stream: stream.map_or(0, |stream| hash(0, stream)),
             program: None,
+            pid: None,
         })
     }
 }
 
-/// The 30-byte stamp `2026-11-23T18:22:10.286670899Z` at the start, followed by a blank or the end.
-pub(super) fn nanosecond_stamp(line: &[u8]) -> Option<(Stamp, &[u8])> {
-    let (head, rest) = line.split_at_checked(STAMP)?;
-    if head.get(10) != Some(&b'T') || head.get(19) != Some(&b'.') || head.get(29) != Some(&b'Z') {
+/// An RFC 3339 stamp with a fraction (`2026-11-23T18:22:10.286670899Z`, zeros at the end may be missing, the offset may be
+/// another) at the start, followed by a blank or the end: the stamp and what follows the blank.
+pub(super) fn fractional_stamp(line: &[u8]) -> Option<(Stamp, &[u8])> {
+    if line.get(10) != Some(&b'T') || line.get(19) != Some(&b'.') {
         return None;
     }
-    let nanoseconds = digits(head.get(20..29)?)?;
-    let stamp = Stamp::utc(date_time_us(head)? + nanoseconds / 1000, 1);
-    if rest.is_empty() {
-        return Some((stamp, rest));
+    let (stamp, used) = iso(line)?;
+    // `+0100`, without a colon, is journald's.
+    if stamp.zone == Zone::Local
+        || (line.get(used.checked_sub(1)?) != Some(&b'Z') && line.get(used.checked_sub(3)?) != Some(&b':'))
+    {
+        return None;
     }
-    rest.strip_prefix(b" ").map(|rest| (stamp, rest))
+    let rest = line.get(used..)?;
+    if rest.is_empty() { Some((stamp, rest)) } else { rest.strip_prefix(b" ").map(|rest| (stamp, rest)) }
+}
+
+/// The 30-byte stamp of `docker logs -t` at the start, followed by a blank or the end.
+fn nanosecond_stamp(line: &[u8]) -> Option<(Stamp, &[u8])> {
+    fractional_stamp(line).filter(|_| line.get(STAMP - 1) == Some(&b'Z'))
 }
 
 /// Removes the stamps that `-t` puts before every later 16 KiB piece of a long line.
@@ -220,7 +229,7 @@ pub(super) fn join_pieces(payload: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// `docker logs -t`: a fixed-width UTC stamp and a blank before each line.
+/// `docker logs -t` and `kubectl logs --timestamps`: a stamp and a blank before each line.
 pub struct LogsTimestamps;
 
 impl Carrier for LogsTimestamps {
@@ -229,13 +238,14 @@ impl Carrier for LogsTimestamps {
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
-        let (outer, payload) = nanosecond_stamp(entry).ok_or("not_this_carrier")?;
+        let (outer, payload) = fractional_stamp(entry).ok_or("not_this_carrier")?;
         Ok(Peeled {
             payload: join_pieces(payload),
             outer: Some(outer),
             partial: false,
             stream: 0,
             program: None,
+            pid: None,
         })
     }
 }

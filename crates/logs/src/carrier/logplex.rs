@@ -45,6 +45,7 @@ fn peel(entry: &[u8]) -> Option<Peeled<'_>> {
         partial: false,
         stream: hash(0, process),
         program: Some(Cow::Borrowed(program)),
+        pid: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Carriers: the wrappings that journald, docker and compose put around each line of a log.
+//! Carriers: the wrappings that journald, syslog, docker and Kubernetes put around each line of a log.
 //!
 //! A carrier is one file and one line in [`ALL`]. It is chosen by content and knows nothing of the format inside.
 
@@ -10,8 +10,11 @@ mod cloud;
 mod compose;
 mod docker;
 mod journald;
+mod kubernetes;
 mod logplex;
 mod plain;
+pub mod syslog;
+mod syslog_protocol;
 
 /// What is left of one entry when its carrier is peeled off.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct Peeled<'a> {
     pub stream: u64,
     /// Who wrote it, where the carrier says: syslog identifier, compose service, container name.
     pub program: Option<Cow<'a, [u8]>>,
+    /// Its process, where the carrier says.
+    pub pid: Option<u32>,
 }
 
 /// One way of wrapping lines.
@@ -49,15 +54,22 @@ pub trait Carrier: Send + Sync {
 /// Every known carrier, the most specific first. `plain` is last and accepts everything.
 pub const ALL: &[&dyn Carrier] = &[
     &journald::Json,
+    &journald::JsonPretty,
     &journald::Export,
+    &journald::Verbose,
     &docker::JsonFile,
     &cloud::CloudJson,
     &compose::WithTimestamps,
     &compose::Plain,
-    &journald::ShortFull,
-    &journald::ShortIso,
-    &journald::ShortPrecise,
-    &journald::Short,
+    &kubernetes::Prefix,
+    &kubernetes::ContainerRuntime,
+    &syslog_protocol::SyslogProtocol,
+    &syslog::SHORT_FULL,
+    &syslog::SHORT_ISO,
+    &syslog::SHORT_PRECISE,
+    &syslog::SHORT,
+    &syslog::SHORT_UNIX,
+    &syslog::SHORT_MONOTONIC,
     &logplex::Logplex,
     &docker::LogsTimestamps,
     &plain::Plain,

@@ -13,6 +13,13 @@ impl Carrier for Plain {
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
-        Ok(Peeled { payload: Cow::Borrowed(entry), outer: None, partial: false, stream: 0, program: None })
+        Ok(Peeled {
+            payload: Cow::Borrowed(entry),
+            outer: None,
+            partial: false,
+            stream: 0,
+            program: None,
+            pid: None,
+        })
     }
 }

@@ -205,6 +205,7 @@ mod tests {
             text: Cow::Borrowed(text.as_bytes()),
             outer: None,
             program: None,
+            pid: None,
             orphan: false,
         };
         let format = LoadBalancer { application: false };

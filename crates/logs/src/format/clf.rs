@@ -354,7 +354,13 @@ mod tests {
             (" 99999999999999999999us", None),
         ] {
             let line = [COMBINED, tail].concat();
-            let raw = Raw { text: Cow::Borrowed(line.as_bytes()), outer: None, program: None, orphan: false };
+            let raw = Raw {
+                text: Cow::Borrowed(line.as_bytes()),
+                outer: None,
+                program: None,
+                pid: None,
+                orphan: false,
+            };
             let Ok(Record::Access(record)) =
                 (AccessLog { name: "x", microseconds: false }).parse(&raw, &mut Memory::default())
             else {

@@ -144,7 +144,13 @@ dm-0              0.00     0.00    0.12    0.13     4.41     1.05    44.30     0
         let mut memory = Memory::default();
         text.lines()
             .filter_map(|line| {
-                let raw = Raw { text: line.as_bytes().into(), outer: None, program: None, orphan: false };
+                let raw = Raw {
+                    text: line.as_bytes().into(),
+                    outer: None,
+                    program: None,
+                    pid: None,
+                    orphan: false,
+                };
                 match Iostat.parse(&raw, &mut memory).unwrap() {
                     Record::Host(sample) => Some(sample),
                     _ => None,
@@ -192,8 +198,13 @@ dm-0              0.00     0.00    0.12    0.13     4.41     1.05    44.30     0
         }
         for line in TEXT.lines() {
             for end in 0..=line.len() {
-                let raw =
-                    Raw { text: line.as_bytes()[..end].into(), outer: None, program: None, orphan: false };
+                let raw = Raw {
+                    text: line.as_bytes()[..end].into(),
+                    outer: None,
+                    program: None,
+                    pid: None,
+                    orphan: false,
+                };
                 let _ = Iostat.parse(&raw, &mut Memory::default());
             }
         }

@@ -183,6 +183,7 @@ mod tests {
             text: Cow::Borrowed(text.as_bytes()),
             outer,
             program: program.map(Cow::Borrowed),
+            pid: None,
             orphan: false,
         };
         match Kernel.parse(&raw, &mut Memory::default())? {
@@ -232,7 +233,7 @@ mod tests {
         let mut memory = Memory::default();
         let mut at = |text: &str| {
             let text = Cow::Owned(text.as_bytes().to_vec());
-            let raw = Raw { text, outer: None, program: None, orphan: false };
+            let raw = Raw { text, outer: None, program: None, pid: None, orphan: false };
             match Kernel.parse(&raw, &mut memory) {
                 Ok(Record::Kernel(record)) => Some(record.stamp.us),
                 Ok(_) => None,

@@ -78,6 +78,8 @@ pub struct Raw<'a> {
     pub outer: Option<Stamp>,
     /// Who wrote it, if the carrier says.
     pub program: Option<Cow<'a, [u8]>>,
+    /// Its process, if the carrier says.
+    pub pid: Option<u32>,
     /// The record's first line did not begin a record (head of a file, or damage).
     pub orphan: bool,
 }

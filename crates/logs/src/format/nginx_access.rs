@@ -117,6 +117,22 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     })
 }
 
+/// The format for a log of which nothing was seen yet: whatever the bundle's configuration names, and the built-in ones.
+pub(crate) fn any(context: &Context) -> Box<dyn Format> {
+    let configured = context.log_formats.iter().map(|(_, format)| format.clone());
+    let mut formats = configured.chain(LogFormat::predefined());
+    match formats.next() {
+        Some(format) => Box::new(AccessLog {
+            format,
+            others: formats.collect(),
+            predefined: context.log_formats.is_empty(),
+            offset_s: None,
+        }),
+        // Cannot be: some formats are built in.
+        None => Box::new(crate::routes::AnyLine),
+    }
+}
+
 impl Format for AccessLog {
     fn name(&self) -> String {
         format!("nginx-access:{}", self.format.name())
@@ -158,7 +174,7 @@ mod tests {
     const BARE: &str = r#"203.0.113.44 - - [23/Nov/2026:18:36:14 +0000] "GET /acme/report/valuation?seconds=150&view=board HTTP/1.1" 502 150 "http://erp.acme.example/web" "Mozilla/5.0 (X11)" "203.0.113.44" 29.261 29.261 ."#;
 
     fn raw(text: &[u8]) -> Raw<'_> {
-        Raw { text: Cow::Borrowed(text), outer: None, program: None, orphan: false }
+        Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false }
     }
 
     fn claim(lines: &[&str], context: &Context) -> Option<Claim> {

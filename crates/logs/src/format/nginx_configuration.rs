@@ -458,6 +458,7 @@ http {
                 text: Cow::Borrowed(&REAL.as_bytes()[..cut]),
                 outer: None,
                 program: None,
+                pid: None,
                 orphan: false,
             };
             let _ = format.parse(&raw, &mut Memory::default());

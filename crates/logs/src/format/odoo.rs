@@ -31,7 +31,7 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
             starting += 1;
             // Some dialects have no time of their own; whether the carrier has one shows on reading.
             let outer = Some(Stamp::utc(0, 1));
-            let raw = Raw { text: Cow::Borrowed(line), outer, program: None, orphan: false };
+            let raw = Raw { text: Cow::Borrowed(line), outer, program: None, pid: None, orphan: false };
             understood += u32::from(Odoo.parse(&raw, &mut Memory::default()).is_ok());
         }
     }
@@ -61,7 +61,7 @@ impl Format for Odoo {
             return Err("no_header");
         }
         let Some((pid, level, rest)) = header_start(text) else {
-            return dialects::parse(text, raw.outer);
+            return dialects::parse(text, raw.outer, raw.pid);
         };
         let us = date_time_us(text).ok_or("bad_timestamp")?;
         let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;

@@ -145,7 +145,7 @@ mod tests {
 1, 2 LIMIT $5\",0,0,0,0,0,0,9,53301.586031,2849.620217,10345.710266,5922.398447888889,2067.4442795220452,180,700749,0,0,0,0,0,0,0,5635,5646,0,0,34.518244,206.576709,0,0,0,198,19.532766000000002,0,0,9,25.301106,9,452.64163900000005";
 
     fn raw(text: &[u8]) -> Raw<'_> {
-        Raw { text: text.into(), outer: None, program: None, orphan: false }
+        Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false }
     }
 
     #[test]

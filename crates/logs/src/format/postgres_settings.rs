@@ -167,7 +167,8 @@ mod tests {
         odoo    | {statement_timeout=60s,lock_timeout=10s}\n(1 row)\n\n";
 
     fn parse(text: &str) -> Result<Vec<(String, String, u32)>, &'static str> {
-        let raw = Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, orphan: true };
+        let raw =
+            Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, pid: None, orphan: true };
         match Settings.parse(&raw, &mut Memory::default())? {
             Record::Settings(settings) => {
                 Ok(settings.into_iter().map(|one| (one.name, one.value, one.line_in_record)).collect())

@@ -210,6 +210,12 @@ fn is_ours(cut: &Cut<'_>) -> bool {
     (own_word || marked()) && any_prefix(cut.prefix).is_some_and(|fields| fields.pid.is_some())
 }
 
+/// The format for a log of which nothing was seen yet: the prefix of the bundle's configuration, or the usual ones.
+pub(crate) fn any(context: &Context) -> Box<dyn Format> {
+    let prefix = context.log_line_prefixes.first().map_or("%m [%p] ", String::as_str);
+    Box::new(StderrLog { prefix: Prefix::compile(prefix) })
+}
+
 impl StderrLog {
     fn prefix_of<'a>(&self, printed: &'a [u8]) -> Option<Fields<'a>> {
         self.prefix.read(printed).or_else(|| any_prefix(printed))
@@ -255,7 +261,7 @@ impl Format for StderrLog {
         let event = classify(cut.severity, sql_state, &message);
         Ok(Record::Postgres(PostgresRecord {
             stamp,
-            pid: fields.pid.unwrap_or(0),
+            pid: fields.pid.or(raw.pid).unwrap_or(0),
             severity: cut.severity,
             message,
             detail: Cow::Borrowed(b""),

@@ -294,8 +294,13 @@ node_scrape_collector_success{{collector=\"x\"}} NaN
         assert_eq!(detect(&sample(&texts.concat()), &Context::default()).unwrap().score, 1.0);
         let mut memory = Memory::default();
         let mut read = |text: &str| {
-            let raw =
-                Raw { text: text.trim_end().as_bytes().into(), outer: None, program: None, orphan: false };
+            let raw = Raw {
+                text: text.trim_end().as_bytes().into(),
+                outer: None,
+                program: None,
+                pid: None,
+                orphan: false,
+            };
             match Exposition.parse(&raw, &mut memory).unwrap() {
                 Record::Host(sample) => sample,
                 other => panic!("{other:?}"),

@@ -119,7 +119,7 @@ vm;5;2026-11-23 18:28:15 UTC;13;327;9.79;11.25;7.31;2";
         text: &[u8],
         memory: &mut Memory,
     ) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.into(), outer: None, program: None, orphan: false };
+        let raw = Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false };
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,

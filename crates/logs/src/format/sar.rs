@@ -246,7 +246,13 @@ Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
         let mut memory = Memory::default();
         text.lines()
             .filter_map(|line| {
-                let raw = Raw { text: line.as_bytes().into(), outer: None, program: None, orphan: false };
+                let raw = Raw {
+                    text: line.as_bytes().into(),
+                    outer: None,
+                    program: None,
+                    pid: None,
+                    orphan: false,
+                };
                 match SAR.parse(&raw, &mut memory).unwrap() {
                     Record::Host(sample) => Some(sample),
                     _ => None,
@@ -379,12 +385,18 @@ Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
         for row in USE.lines() {
             for end in 0..=row.len() {
                 let mut memory = Memory { day_us: Some(0), ..Memory::default() };
-                let raw =
-                    Raw { text: row.as_bytes()[..end].into(), outer: None, program: None, orphan: false };
+                let raw = Raw {
+                    text: row.as_bytes()[..end].into(),
+                    outer: None,
+                    program: None,
+                    pid: None,
+                    orphan: false,
+                };
                 let _ = SAR.parse(&raw, &mut memory);
             }
         }
-        let raw = Raw { text: b"\xff\xfe".as_slice().into(), outer: None, program: None, orphan: false };
+        let raw =
+            Raw { text: b"\xff\xfe".as_slice().into(), outer: None, program: None, pid: None, orphan: false };
         assert!(SAR.parse(&raw, &mut Memory::default()).is_err());
     }
 }

@@ -297,7 +297,13 @@ mod tests {
         let mut memory = Memory::default();
         let mut samples = Vec::new();
         for (at, record) in records.iter().enumerate() {
-            let raw = Raw { text: record.as_bytes().into(), outer: None, program: None, orphan: at == 0 };
+            let raw = Raw {
+                text: record.as_bytes().into(),
+                outer: None,
+                program: None,
+                pid: None,
+                orphan: at == 0,
+            };
             match claim.format.parse(&raw, &mut memory).unwrap() {
                 Record::Host(sample) => samples.push(sample),
                 Record::Hosts(more) => samples.extend(more),
@@ -343,12 +349,18 @@ mod tests {
     fn broken() {
         for text in [SADF, MPSTAT, IOSTAT] {
             for end in 0..=text.len() {
-                let raw =
-                    Raw { text: text.as_bytes()[..end].into(), outer: None, program: None, orphan: false };
+                let raw = Raw {
+                    text: text.as_bytes()[..end].into(),
+                    outer: None,
+                    program: None,
+                    pid: None,
+                    orphan: false,
+                };
                 let _ = Json { name: "sadf" }.parse(&raw, &mut Memory::default());
             }
         }
-        let raw = Raw { text: SADF.as_bytes()[..200].into(), outer: None, program: None, orphan: false };
+        let raw =
+            Raw { text: SADF.as_bytes()[..200].into(), outer: None, program: None, pid: None, orphan: false };
         assert_eq!(Json { name: "sadf" }.parse(&raw, &mut Memory::default()).err(), Some("truncated_json"));
     }
 

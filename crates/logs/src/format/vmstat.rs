@@ -142,7 +142,7 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         text: &str,
         memory: &mut Memory,
     ) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, orphan: false };
+        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, pid: None, orphan: false };
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,
@@ -209,7 +209,13 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         for end in 0..=row.len() {
             let _ = read(&Vmstat::default(), &row[..end], &mut Memory::default());
         }
-        let raw = Raw { text: b"\xff\xfe 1 2".as_slice().into(), outer: None, program: None, orphan: false };
+        let raw = Raw {
+            text: b"\xff\xfe 1 2".as_slice().into(),
+            outer: None,
+            program: None,
+            pid: None,
+            orphan: false,
+        };
         assert!(Vmstat::default().parse(&raw, &mut Memory::default()).is_err());
     }
 }

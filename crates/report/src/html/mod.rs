@@ -57,6 +57,7 @@ impl Writer for Html {
             out.write_all(tables::rules(report).as_bytes())?;
             out.write_all(tables::endpoints(report).as_bytes())?;
             out.write_all(tables::queries(report).as_bytes())?;
+            out.write_all(tables::worker_lives(report).as_bytes())?;
             out.write_all(notes(report).as_bytes())?;
         }
         out.write_all(tables::inputs(report).as_bytes())?;
@@ -103,6 +104,7 @@ fn header(report: &Report, options: &Options) -> String {
         (!report.rules.is_empty(), "rules", "Policy"),
         (!report.endpoints.is_empty(), "endpoints", "Endpoints"),
         (!report.queries.is_empty(), "queries", "Queries"),
+        (!report.worker_lives.roles.is_empty(), "lives", "Worker lives"),
         (!report.notes.is_empty(), "notes", "What could not be said"),
         (true, "inputs", "What was read"),
     ] {

@@ -115,6 +115,17 @@ pub fn queries(report: &Report) -> String {
     )
 }
 
+pub fn worker_lives(report: &Report) -> String {
+    let rows = words::worker_lives::rows(report);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let [process, lives, ended, open, length, requests] = words::worker_lives::HEADER;
+    let columns = [(process, "t"), (lives, "n"), (ended, "t"), (open, "n"), (length, "n"), (requests, "n")];
+    let rows = rows.into_iter().map(|row| row.map(|cell| safe(&cell)).to_vec());
+    section("lives", "Worker lives", &format!("<div class=\"box\">{}</div>\n", table(&columns, rows)))
+}
+
 pub fn inputs(report: &Report) -> String {
     let day = words::common_day(&report.inputs);
     let rows = report.inputs.iter().map(|input| input_row(input, day.as_deref()));

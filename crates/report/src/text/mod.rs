@@ -51,6 +51,7 @@ impl Writer for Text {
         findings(&mut page, report)?;
         endpoints(&mut page, report)?;
         queries(&mut page, report)?;
+        worker_lives(&mut page, report)?;
         notes(&mut page, report)?;
         inputs::what_was_read(&mut page, report)
     }
@@ -177,6 +178,21 @@ fn queries(page: &mut Page<'_>, report: &Report) -> Result<()> {
         }
     }
     page.more("", report.queries.len(), QUERIES_SHOWN)
+}
+
+fn worker_lives(page: &mut Page<'_>, report: &Report) -> Result<()> {
+    let lives = words::worker_lives::rows(report);
+    if lives.is_empty() {
+        return Ok(());
+    }
+    page.heading("Worker lives")?;
+    // The reasons are the longest: they stand last.
+    let order = |[role, lives, ended, open, length, requests]: [String; 6]| {
+        [lives, open, length, requests, role, ended].to_vec()
+    };
+    let header = order(words::worker_lives::HEADER.map(str::to_owned));
+    let rows: Vec<page::Row> = std::iter::once(header).chain(lives.into_iter().map(order)).collect();
+    page.table("", &rows, &[0, 1, 2, 3])
 }
 
 fn notes(page: &mut Page<'_>, report: &Report) -> Result<()> {

@@ -3,6 +3,7 @@
 
 mod number;
 mod rule;
+pub mod worker_lives;
 pub mod worker_time;
 
 use std::collections::BTreeMap;
@@ -129,7 +130,10 @@ fn reason(id: &str) -> String {
         "memory_soft" => "soft memory limit",
         "memory_hard" => "hard memory limit",
         "oom_killer" => "kernel out-of-memory killer",
-        "max_requests" => "request limit, harmless",
+        "max_requests" => "request limit (harmless)",
+        "max_age" => "age limit (harmless)",
+        "graceful" => "stopped with the server",
+        "vanished" => "vanished without a word",
         other => return spaced(other),
     }
     .to_owned()

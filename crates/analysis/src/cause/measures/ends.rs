@@ -90,7 +90,7 @@ fn vanished(look: &Look<'_>) -> Count {
     for event in picture.events.odoo.iter().filter(|event| look.inside(event.us)) {
         match event.fact {
             OdooFact::Alive { class, .. } if texts.get(class).contains("HTTP") => begun.push(event),
-            OdooFact::Exiting { pid } | OdooFact::WorkerException { pid } | OdooFact::MaxAge { pid }
+            OdooFact::Exiting { pid, .. } | OdooFact::WorkerException { pid } | OdooFact::MaxAge { pid }
                 if !told.contains(&pid) && gone.insert(pid) =>
             {
                 ended += 1;

@@ -1,6 +1,8 @@
 //! Lock waits of the incident.
 
-use super::Look;
+use stormtrace_logs::format::Source;
+
+use super::{Look, Sign};
 use crate::events::PostgresFact;
 use crate::report::{Culprit, Reference};
 use crate::waits::{Doing, Root, Waits, postgres_span, snapshot_span};
@@ -47,6 +49,13 @@ pub struct Locks {
 }
 
 impl Locks {
+    /// When the main root's transaction began, where snapshots tell it to the second.
+    #[must_use]
+    pub fn root_sign(&self) -> Option<Sign> {
+        let us = self.root.as_ref().filter(|_| self.root_share >= 0.6)?.transaction_us?;
+        Some(Sign { us, source: Source::PgStatActivity })
+    }
+
     pub(super) fn of(look: &Look<'_>, waits: Waits) -> Self {
         let events = look.picture.events;
         let names: std::collections::BTreeSet<u32> =

@@ -6,6 +6,7 @@ mod ends;
 mod host;
 mod locks;
 mod messages;
+mod order;
 mod requests;
 mod routes;
 mod sources;
@@ -16,6 +17,7 @@ pub use ends::Ends;
 pub use host::Host;
 pub use locks::Locks;
 pub use messages::Messages;
+pub use order::{Order, Sign};
 pub use requests::Requests;
 pub use routes::Routes;
 pub use sources::Sources;
@@ -68,6 +70,8 @@ pub struct Measures {
     pub limit_time_real_s: Option<u32>,
     /// Shortest `proxy_read_timeout` of the HTTP routes, seconds, where known.
     pub proxy_read_timeout_s: Option<f64>,
+    /// What can be compared with the onset.
+    pub order: Order,
     /// What was listening.
     pub sources: Sources,
     /// Ends of workers.
@@ -142,6 +146,7 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>, lin
         workers: facts.workers,
         limit_time_real_s: facts.limit_time_real_s,
         proxy_read_timeout_s: facts.proxy_read_timeout_s,
+        order: Order::of(&look),
         sources: Sources::of(&look),
         ends: Ends::of(&look),
         requests: Requests::of(&look),

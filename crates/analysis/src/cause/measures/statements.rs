@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Look;
+use stormtrace_logs::format::Source;
+
+use super::{Look, Sign};
 use crate::events::{PostgresFact, State};
 use crate::report::Reference;
 use crate::waits::{Waits, postgres_span, snapshot_span};
@@ -11,6 +13,8 @@ use crate::waits::{Waits, postgres_span, snapshot_span};
 const LONG_US: i64 = 5_000_000;
 /// Two sightings of one backend whose statements began this close are one statement, µs.
 const SAME_US: i64 = 2_000_000;
+/// A snapshot so soon after the onset would have shown what led to it, µs.
+const WATCHED_US: i64 = 30_000_000;
 /// Fingerprints are compared up to here: captures cut statements at different lengths.
 const PREFIX: usize = 90;
 
@@ -35,6 +39,8 @@ pub struct Statements {
     pub trivial: u64,
     /// Where the longest is seen.
     pub reference: Option<Reference>,
+    /// Start of the earliest, where a snapshot within 30 s of the onset shows that there was none before.
+    pub first_sign: Option<Sign>,
     /// Share of sightings of long statements that waited for storage.
     pub io_share: Option<f64>,
     /// Seconds that sessions were idle in transaction (over 5 s) without holding anybody up, where listings tell.
@@ -59,6 +65,7 @@ impl Statements {
         let (episodes, io_sightings, sightings) = episodes(look, waits);
         let mut figures = Statements::default();
         let mut by_print: BTreeMap<&str, f64> = BTreeMap::new();
+        let mut first_us = i64::MAX;
         for episode in &episodes {
             let (from, to) = (episode.from_us.max(look.from), episode.to_us.min(look.to + LONG_US));
             let own_us = (to - from).max(0) - episode.waited_us;
@@ -70,6 +77,7 @@ impl Statements {
             figures.own_s += own_s;
             let print = prefix(texts.get(episode.query));
             *by_print.entry(print).or_insert(0.0) += own_s;
+            first_us = first_us.min(episode.from_us);
             figures.trivial += u64::from(trivial(print));
             if own_s > figures.longest_s {
                 figures.longest_s = own_s;
@@ -87,6 +95,10 @@ impl Statements {
         figures.top =
             heaviest.first().map(|(print, _)| (*print).to_owned()).filter(|print| !print.is_empty());
         figures.io_share = (sightings >= 5).then(|| f64::from(io_sightings) / f64::from(sightings));
+        // What a killed worker left running shows in the log only when it ends; a snapshot shows it at once.
+        let watched = snapshot_span(look.picture.events, look.onset_us, look.onset_us + WATCHED_US);
+        let seen = figures.long > 0 && watched.iter().any(|snapshot| snapshot.counts.is_none());
+        figures.first_sign = seen.then_some(Sign { us: first_us, source: Source::PgStatActivity });
         idle(look, waits, &mut figures);
         figures
     }

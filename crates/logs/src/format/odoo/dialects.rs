@@ -12,11 +12,12 @@ pub(super) fn starts(line: &[u8]) -> bool {
     syslog(line).is_some() || bare(line).is_some()
 }
 
-/// Parses such a record; `outer` is the carrier's time.
-pub(super) fn parse<'a>(text: &'a [u8], outer: Option<Stamp>) -> Result<Record<'a>, &'static str> {
+/// Parses such a record; `outer` and `pid` are the carrier's.
+pub(super) fn parse(text: &[u8], outer: Option<Stamp>, pid: Option<u32>) -> Result<Record<'_>, &'static str> {
+    let pid = pid.unwrap_or(0);
     if let Some((database, level, logger, body)) = syslog(text) {
         let stamp = outer.ok_or("no_timestamp")?;
-        return record(stamp, 0, level, database, logger, body);
+        return record(stamp, pid, level, database, logger, body);
     }
     let (own, message) = bare(text).ok_or("no_header")?;
     // In a syslog file the records around it have the carrier's time only: one clock for all of them.
@@ -25,7 +26,7 @@ pub(super) fn parse<'a>(text: &'a [u8], outer: Option<Stamp>) -> Result<Record<'
     let event = evented_request(message)?.unwrap_or(OdooEvent::Other);
     Ok(Record::Odoo(OdooRecord {
         stamp,
-        pid: 0,
+        pid,
         level: Level::Info,
         database: b"?",
         logger: b"longpolling",
@@ -81,7 +82,8 @@ mod tests {
 
     fn with<R>(text: &str, check: impl FnOnce(Result<&OdooRecord<'_>, &'static str>) -> R) -> R {
         let outer = Some(Stamp::utc(7, 1));
-        let raw = Raw { text: Cow::Borrowed(text.as_bytes()), outer, program: None, orphan: false };
+        let raw =
+            Raw { text: Cow::Borrowed(text.as_bytes()), outer, program: None, pid: None, orphan: false };
         match Odoo.parse(&raw, &mut Memory::default()) {
             Ok(Record::Odoo(record)) => check(Ok(&record)),
             Ok(other) => panic!("{other:?}"),
@@ -107,7 +109,13 @@ mod tests {
             assert!(matches!(record.event, OdooEvent::WorkerException { pid: 20434 }));
             assert!(record.detail.starts_with(b"Traceback"));
         });
-        let raw = Raw { text: Cow::Borrowed(REQUEST.as_bytes()), outer: None, program: None, orphan: false };
+        let raw = Raw {
+            text: Cow::Borrowed(REQUEST.as_bytes()),
+            outer: None,
+            program: None,
+            pid: None,
+            orphan: false,
+        };
         assert_eq!(Odoo.parse(&raw, &mut Memory::default()).err(), Some("no_timestamp"));
     }
 

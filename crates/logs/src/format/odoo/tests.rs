@@ -1,7 +1,7 @@
 use super::*;
 
 fn raw(text: &str) -> Raw<'_> {
-    Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, orphan: false }
+    Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, pid: None, orphan: false }
 }
 
 fn with<T>(text: &str, look: impl FnOnce(&OdooRecord<'_>) -> T) -> T {

@@ -1,0 +1,61 @@
+//! Reading a file that holds several formats: one pass, and one [`Partial`] a format.
+
+use std::io::{self, Read};
+
+use rayon::prelude::*;
+use stormtrace_logs::block::{self, Blocks, Carry, Recipe};
+use stormtrace_logs::format::Memory;
+use stormtrace_logs::routes::{AnyLine, Routes};
+
+use crate::fold::Partial;
+
+/// What one part says, while it is read.
+#[derive(Default)]
+struct Reading {
+    carry: Carry,
+    memory: Memory,
+    partial: Partial,
+}
+
+/// Folds the lines of each part of `routes`. Records of one part may lie open across lines of another, so blocks are
+/// walked in order; the parts are walked beside each other.
+pub fn fold(
+    routes: &Routes,
+    head: Vec<u8>,
+    reader: impl Read,
+    block_bytes: usize,
+    damaged: &mut dyn FnMut(io::Error),
+) -> Vec<Partial> {
+    let cuts = Recipe { carrier: routes.carrier, format: &AnyLine };
+    let mut blocks = Blocks::new(head, reader, cuts, block_bytes);
+    let mut readings: Vec<Reading> = routes.parts.iter().map(|_| Reading::default()).collect();
+    loop {
+        let block = match blocks.next_block() {
+            Ok(Some(block)) => block,
+            Ok(None) => break,
+            Err(error) => {
+                damaged(error);
+                continue;
+            }
+        };
+        readings.par_iter_mut().zip(&routes.parts).enumerate().for_each(|(number, (reading, part))| {
+            let routed = routes.carrier_of(number);
+            let recipe = Recipe { carrier: &routed, format: part.format.as_ref() };
+            let Reading { carry, memory, partial } = reading;
+            let mut ledger = std::mem::take(&mut partial.ledger);
+            block::walk(&block, recipe, carry, memory, &mut ledger, &mut |item| partial.add(item));
+            partial.ledger = ledger;
+        });
+    }
+    let mut partials = Vec::new();
+    for (number, (reading, part)) in readings.into_iter().zip(&routes.parts).enumerate() {
+        let routed = routes.carrier_of(number);
+        let recipe = Recipe { carrier: &routed, format: part.format.as_ref() };
+        let Reading { carry, mut memory, mut partial } = reading;
+        let mut ledger = std::mem::take(&mut partial.ledger);
+        block::finish(carry, recipe, &mut memory, &mut ledger, &mut |item| partial.add(item));
+        partial.ledger = ledger;
+        partials.push(partial);
+    }
+    partials
+}
