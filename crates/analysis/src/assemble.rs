@@ -384,6 +384,7 @@ fn zone_name(zone: Zone) -> String {
         }
         Zone::Local => "local, aligned".to_owned(),
         Zone::LocalWithoutYear => "local without year, aligned".to_owned(),
+        Zone::LocalWithoutDate => "local without date, aligned".to_owned(),
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Partial {
     pub resolution_us: Option<i64>,
     /// Where stamps ran on without a jump.
     pub stretches: Stretches,
+    /// Samples of the host that no time is known of: they can be placed nowhere.
+    pub undated: u64,
 }
 
 impl Partial {
@@ -45,6 +47,7 @@ impl Partial {
         self.zone = later.zone.or(self.zone);
         self.resolution_us = self.resolution_us.into_iter().chain(later.resolution_us).min();
         self.stretches.append(later.stretches);
+        self.undated += later.undated;
     }
 
     fn see(&mut self, stamp: Stamp, line: u64) -> i64 {
@@ -76,22 +79,8 @@ impl Partial {
                     line,
                 });
             }
-            Record::Host(sample) => {
-                let us = self.see(sample.stamp, line);
-                if !sample.since_boot {
-                    self.events.host.push(Host {
-                        us,
-                        cpu_busy_percent: sample.cpu_busy_percent,
-                        io_wait_percent: sample.io_wait_percent,
-                        blocked: sample.blocked,
-                        run_queue: sample.run_queue,
-                        memory_free_bytes: sample.memory_free_bytes,
-                        swap_kib_s: sample.swap_kib_s,
-                        input: 0,
-                        line,
-                    });
-                }
-            }
+            Record::Host(sample) => self.host(&sample, line),
+            Record::Hosts(samples) => samples.iter().for_each(|sample| self.host(sample, line)),
             Record::Probe(probe) => {
                 if let Some(stamp) = probe.stamp {
                     let us = self.see(stamp, line);
@@ -118,6 +107,38 @@ impl Partial {
             }
             _ => {}
         }
+    }
+
+    fn host(&mut self, sample: &logs::HostSample, line: u64) {
+        let Some(stamp) = sample.stamp else {
+            self.undated += 1;
+            return;
+        };
+        let us = self.see(stamp, line);
+        if sample.since_boot {
+            return;
+        }
+        self.events.host.push(Host {
+            us,
+            cpu_busy_percent: sample.cpu_busy_percent,
+            io_wait_percent: sample.io_wait_percent,
+            blocked: sample.blocked,
+            run_queue: sample.run_queue,
+            memory_free_bytes: sample.memory_free_bytes,
+            memory_available_bytes: sample.memory_available_bytes,
+            memory_of_limit_percent: sample.memory_of_limit_percent,
+            swap_kib_s: sample.swap_kib_s,
+            cpu_pressure_percent: sample.cpu_pressure_percent,
+            io_pressure_percent: sample.io_pressure_percent,
+            memory_pressure_percent: sample.memory_pressure_percent,
+            device_busy_percent: sample.device_busy_percent,
+            throttled_percent: sample.throttled_percent,
+            out_of_memory_kills: sample.out_of_memory_kills,
+            listen_overflows: sample.listen_overflows,
+            listener: sample.listener,
+            input: 0,
+            line,
+        });
     }
 
     fn odoo(&mut self, record: &logs::OdooRecord<'_>, line: u64) {

@@ -31,6 +31,8 @@ pub enum Record<'a> {
     Statement(StatementStatistics<'a>),
     /// One sample of the host.
     Host(HostSample),
+    /// Several samples of the host in one record, such as an answer of Prometheus.
+    Hosts(Vec<HostSample>),
     /// One answer to an outside probe.
     Probe(ProbeResult<'a>),
     /// A kernel message.
@@ -634,11 +636,11 @@ pub struct StatementStatistics<'a> {
     pub max_us: i64,
 }
 
-/// One sample of the host, whatever tool took it. Averages over the interval that ends at `stamp`.
-#[derive(Debug, Clone, Copy)]
+/// One sample of the host, whatever tool took it. Averages over the interval that ends at `stamp`, unless said otherwise.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct HostSample {
-    /// End of the interval.
-    pub stamp: Stamp,
+    /// End of the interval; `None` where neither the line nor anything before it says a time.
+    pub stamp: Option<Stamp>,
     /// user + system + nice + irq, percent of all cores.
     pub cpu_busy_percent: Option<f64>,
     /// I/O wait, percent.
@@ -651,12 +653,43 @@ pub struct HostSample {
     pub blocked: Option<u32>,
     /// Free memory, bytes.
     pub memory_free_bytes: Option<u64>,
+    /// Memory that programs could still get (the kernel's MemAvailable), bytes.
+    pub memory_available_bytes: Option<u64>,
+    /// Memory in use of one container or control group, percent of its limit.
+    pub memory_of_limit_percent: Option<f64>,
     /// Swapped in plus out per second, kibibytes.
     pub swap_kib_s: Option<f64>,
     /// Load average over a minute.
     pub load_1: Option<f64>,
-    /// First vmstat row: an average since boot, not a sample.
+    /// Share of the last ten seconds in which some task waited for a processor (PSI `cpu some avg10`), percent.
+    pub cpu_pressure_percent: Option<f64>,
+    /// The same for storage (`io some avg10`).
+    pub io_pressure_percent: Option<f64>,
+    /// The same for memory (`memory some avg10`).
+    pub memory_pressure_percent: Option<f64>,
+    /// Time in which one device was busy, percent.
+    pub device_busy_percent: Option<f64>,
+    /// Share of its quota's periods in which a control group was throttled, percent.
+    pub throttled_percent: Option<f64>,
+    /// Processes that the kernel killed in a control group since the sample before.
+    pub out_of_memory_kills: Option<u64>,
+    /// Connections that accept queues had no room for since the sample before (`ListenOverflows`), whole host.
+    pub listen_overflows: Option<u64>,
+    /// A listening socket and its accept queue, at the instant of `stamp`.
+    pub listener: Option<Listener>,
+    /// The first row of a tool: an average since boot, not a sample.
     pub since_boot: bool,
+}
+
+/// The accept queue of one listening socket, as `ss -lnt` prints it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener {
+    /// Local port.
+    pub port: u16,
+    /// Connections waiting to be accepted (`Recv-Q`).
+    pub waiting: u32,
+    /// Most that may wait (`Send-Q`).
+    pub backlog: u32,
 }
 
 /// One outside probe (curl).

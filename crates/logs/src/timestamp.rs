@@ -16,6 +16,8 @@ pub enum Zone {
     Local,
     /// As [`Zone::Local`], and the year is missing too: `us` is in the year 1972 (a leap year).
     LocalWithoutYear,
+    /// As [`Zone::Local`], and the date is missing too: `us` counts from 1 January 1972, further days where midnights pass.
+    LocalWithoutDate,
 }
 
 /// One point in time with its zone and resolution.

@@ -138,6 +138,131 @@ vm;5;2026-11-23 18:24:44 UTC;-1;78.98;0.00;18.92;0.00;1.80;0.00;0.30;0.00;0.00;0
 "#,
     ),
     (
+        "sadf-x.xml",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+<sysstat>
+\t<host nodename=\"vm\">
+\t\t<statistics>
+\t\t\t<timestamp date=\"2026-11-23\" time=\"18:28:05\" utc=\"1\" interval=\"5\">
+\t\t\t\t<cpu-load>
+\t\t\t\t\t<cpu number=\"all\" user=\"84.98\" nice=\"0.00\" system=\"15.02\" iowait=\"0.00\" steal=\"0.00\" idle=\"0.00\"/>
+\t\t\t\t</cpu-load>
+\t\t\t\t<memory><memfree>14400728</memfree></memory>
+\t\t\t</timestamp>
+\t\t\t<timestamp date=\"2026-11-23\" time=\"18:28:10\" tz=\"UTC\" interval=\"5\">
+\t\t\t\t<queue runq-sz=\"13\" plist-sz=\"327\" ldavg-1=\"9.79\" ldavg-5=\"11.25\" ldavg-15=\"7.31\" blocked=\"0\"/>
+\t\t\t</timestamp>
+\t\t</statistics>
+",
+    ),
+    (
+        "iostat.json",
+        r#"{"sysstat": {
+	"hosts": [
+		{
+			"nodename": "vm",
+			"date": "11/23/26",
+			"statistics": [
+				{
+					"timestamp": "11/23/26 18:27:30",
+					"avg-cpu":  {"user": 10.67, "nice": 0.00, "system": 5.02, "iowait": 0.26, "steal": 0.00, "idle": 84.05},
+					"disk": [
+						{"disk_device": "vda", "tps": 213.21, "util": 93.50}
+					]
+				},
+				{
+					"timestamp": "11/23/26 18:27:35",
+					"avg-cpu":  {"user": 10.67, "nice": 0.00, "system": 5.02, "iowait": 0.26, "steal": 0.00, "idle": 84.05},
+					"disk": [
+					]
+				}
+			]
+		}
+	]
+}}
+"#,
+    ),
+    (
+        "iostat.txt",
+        "Linux 6.1.0 (vm) \t11/23/26 \t_x86_64_\t(2 CPU)
+
+11/23/26 18:27:30
+avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+           0.14    0.00    0.16    0.00    0.00   99.70
+
+Device            r/s     w/s     rkB/s     wkB/s   rrqm/s   wrqm/s  %rrqm  %wrqm r_await w_await aqu-sz rareq-sz wareq-sz  svctm  %util
+vda              0.55    1.10     20.11     33.12     0.01     0.52   1.02  32.01    0.32    0.88   0.00    36.56    30.11   0.21   0.03
+
+11/23/26 18:27:35
+avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+           1.00    0.00    1.00   40.00    0.00   58.00
+
+",
+    ),
+    (
+        "mpstat.txt",
+        "Linux 6.1.0 (vm) \t11/23/2026 \t_x86_64_\t(1 CPU)
+
+11:59:58 PM  CPU    %usr   %nice    %sys %iowait    %irq   %soft  %steal  %guest  %gnice   %idle
+11:59:59 PM  all    0.00    0.00    0.50    0.00    0.00    0.00    0.00    0.00    0.00   99.50
+12:00:00 AM  all    0.00    0.00    0.50    0.00    0.00    0.00    0.00    0.00    0.00   99.50
+
+11:59:59 PM  CPU    intr/s
+12:00:00 AM  all     55.50
+Average:     all    0.00    0.00    0.50    0.00    0.00    0.00    0.00    0.00    0.00   99.50
+",
+    ),
+    (
+        "metrics.prom",
+        "2026-11-23T18:28:00Z
+# TYPE node_cpu_seconds_total counter
+node_cpu_seconds_total{cpu=\"0\",mode=\"idle\"} 100
+node_cpu_seconds_total{cpu=\"0\",mode=\"system\"} 100
+node_cpu_seconds_total{cpu=\"0\",mode=\"user\"} 100
+node_disk_io_time_seconds_total{device=\"sda\"} 12.5
+node_load1 0.21
+2026-11-23T18:28:10Z
+node_cpu_seconds_total{cpu=\"0\",mode=\"idle\"} 102
+node_cpu_seconds_total{cpu=\"0\",mode=\"system\"} 102
+node_cpu_seconds_total{cpu=\"0\",mode=\"user\"} 106
+node_disk_io_time_seconds_total{device=\"sda\"} 14.5
+node_load1 1.21
+",
+    ),
+    (
+        "query_range.json",
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"node_load1\",\"instance\":\"b\"},\"values\":[[1795458030.077,\"0.5\"],[1795458045.077,\"0.6\"]]}]}}\n",
+    ),
+    (
+        "host.txt",
+        "=== 2026-11-23 18:31:15 UTC ===
+==> /proc/pressure/io <==
+some avg10=88.55 avg60=94.35 avg300=90.48 total=886769937
+full avg10=0.00 avg60=0.02 avg300=0.37 total=16064666
+               total        used        free      shared  buff/cache   available
+Mem:        24684096     1672336     6228648        8788    17193032    23011760
+ 18:31:15 up  1:43,  0 user,  load average: 8.60, 7.75, 7.00
+8.60 7.75 7.00 10/156 27659
+State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
+LISTEN 129    128          0.0.0.0:8069      0.0.0.0:*
+#kernel
+TcpExtListenOverflows           12                 0.0
+nr_periods 100
+nr_throttled 90
+oom_kill 1
+CONTAINER ID   NAME       CPU %     MEM USAGE / LIMIT     MEM %     NET I/O           BLOCK I/O         PIDS
+a1b2c3d4e5f6   odoo-1     398.12%   1.94GiB / 2GiB        97.04%    1.2MB / 3.4MB     12.3MB / 0B       14
+top - 11:24:50 up 2 min,  2 users,  load average: 0.23, 0.22, 0.09
+Tasks: 112 total,   1 running, 111 sleeping,   0 stopped,   0 zombie
+%Cpu(s):  5.9 us,  5.9 sy,  0.0 ni, 88.2 id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st
+KiB Mem :  3861332 total,  3446476 free,   216940 used,   197916 buff/cache
+KiB Swap:  2097148 total,  2097148 free,        0 used.  3419356 avail Mem
+
+   PID USER      PR  NI    VIRT    RES    SHR S %CPU %MEM     TIME+ COMMAND
+  1935 kbrazil   20   0  161888   2108   1520 R  6.2  0.1   0:00.01 top
+",
+    ),
+    (
         "alb.log",
         r#"https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/web/login?db=o HTTP/1.1" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/1" 1 2018-07-02T22:22:59.364000Z "authenticate,forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1
 http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 - -1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - - "Root=1-5" "-" "-" 0 2018-11-30T22:22:48.364000Z "forward" "-" "-"

@@ -43,6 +43,17 @@ pub fn add_years(input: &mut Input, window: Option<(i64, i64)>) {
     });
 }
 
+/// Puts times of day without a date on the days that bring the input nearest to `window`.
+pub fn add_dates(input: &mut Input, window: Option<(i64, i64)>) {
+    if input.partial.zone != Some(Zone::LocalWithoutDate) {
+        return;
+    }
+    let (Some((from, to)), Some((first, last))) = (window, input.partial.span) else { return };
+    let distance = from.midpoint(to).saturating_sub(first.midpoint(last));
+    let days = distance.saturating_add(DAY_US / 2).div_euclid(DAY_US);
+    shift_input(input, |_, _| days.saturating_mul(DAY_US));
+}
+
 /// The same day and time of the year 1972 (a leap year) in another year; 29 February may become 1 March.
 fn move_to_year(us: i64, year: i64) -> i64 {
     let (Some(leap_year), Some(start)) = (civil_us(1972, 1, 1, 0, 0, 0), civil_us(year, 1, 1, 0, 0, 0))
@@ -68,7 +79,8 @@ fn jumps(stretches: &[Stretch]) -> impl Iterator<Item = (i64, &Stretch)> {
 /// as well be a hole; it is a change only if the input is by that hour longer than all others together (`window`).
 /// Says how many were undone.
 pub fn undo_daylight_changes(input: &mut Input, window: Option<(i64, i64)>) -> usize {
-    let zoneless = matches!(input.partial.zone, Some(Zone::Local | Zone::LocalWithoutYear));
+    let zoneless =
+        matches!(input.partial.zone, Some(Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate));
     if !zoneless && input.source != Some(Source::Host) {
         return 0;
     }

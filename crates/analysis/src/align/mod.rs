@@ -48,6 +48,7 @@ pub fn align(
     let window = stated_window(inputs);
     for input in inputs.iter_mut() {
         calendar::add_years(input, window);
+        calendar::add_dates(input, window);
         let changes = calendar::undo_daylight_changes(input, window);
         if changes > 0 {
             notes.push(format!(
@@ -55,6 +56,14 @@ pub fn align(
                 input.label
             ));
         }
+    }
+    let undated: Vec<&str> =
+        inputs.iter().filter(|input| input.partial.undated > 0).map(|input| input.label.as_str()).collect();
+    if !undated.is_empty() {
+        notes.push(format!(
+            "Host samples without a time are not used: {}. Capture with one: vmstat -t, iostat -t, date in a loop.",
+            undated.join(", ")
+        ));
     }
     let groups = groups(inputs, standings);
     settle::settle(inputs, &groups, window, notes)
@@ -65,7 +74,7 @@ fn groups(inputs: &[Input], standings: &[Standing]) -> Vec<Group> {
     let mut groups: BTreeMap<(Source, bool, u32, bool, &str), Group> = BTreeMap::new();
     for (index, (input, standing)) in inputs.iter().zip(standings).enumerate() {
         let (Some(source), Some(zone)) = (input.source, input.partial.zone) else { continue };
-        let zoneless = matches!(zone, Zone::Local | Zone::LocalWithoutYear);
+        let zoneless = matches!(zone, Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate);
         // The tools on a host have one clock and print it each in its own way; the kernel's log goes first, since it
         // alone has records that others share.
         let (sampler, format) = match source {

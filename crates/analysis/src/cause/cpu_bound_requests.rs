@@ -2,7 +2,7 @@
 
 use super::items::{
     DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NEED_ODOO_INFO, NOT_STUCK, ONE_ROUTE, counted, holds,
-    processors_busy, processors_calm, workers_stuck,
+    processors_busy, processors_calm, processors_words, workers_stuck,
 };
 use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
@@ -30,12 +30,9 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 5.0,
             absent_db: -3.0,
             contradicted_db: -10.0,
-            look: |m| match (processors_busy(m).filter(|_| workers_stuck(m)), processors_calm(m), m.host.busy)
-            {
-                (Some(busy), Some(calm), Some(now)) => {
-                    let before =
-                        m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
-                    let statement = format!("processors {now:.0} % busy{before}");
+            look: |m| match (processors_busy(m).filter(|_| workers_stuck(m)), processors_calm(m)) {
+                (Some(busy), Some(calm)) => {
+                    let statement = processors_words(m);
                     // Processor time that workers did use up is no less used up for an idle neighbour core.
                     if calm && m.ends.cpu.count < 2 {
                         Answer::Contradicted(statement, m.host.reference.clone())

@@ -1,6 +1,9 @@
 //! `cron_storm`: scheduled jobs took the workers, the locks or the machine (methods 4).
 
-use super::items::{NEED_HOST, NEED_ODOO_INFO, counted, holds, processors_busy, storage_waits};
+use super::items::{
+    NEED_HOST, NEED_ODOO_INFO, counted, holds, processors_busy, processors_words, storage_waits,
+    storage_words,
+};
 use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
 
@@ -93,16 +96,9 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 3.0,
             absent_db: -2.0,
             contradicted_db: -2.0,
-            look: |m| match (processors_busy(m), m.host.busy, m.host.busy_before) {
-                (Some(busy), Some(now), before) => holds(
-                    busy,
-                    format!(
-                        "processors {now:.0} % busy, {:.0} % before",
-                        before.unwrap_or(f64::NAN).max(0.0)
-                    ),
-                    m.host.reference.clone(),
-                ),
-                _ => Answer::Unknown(NEED_HOST),
+            look: |m| match processors_busy(m) {
+                Some(busy) => holds(busy, processors_words(m), m.host.reference.clone()),
+                None => Answer::Unknown(NEED_HOST),
             },
         },
         Item {
@@ -111,11 +107,9 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 1.0,
             absent_db: -4.0,
             contradicted_db: -4.0,
-            look: |m| match (storage_waits(m), m.host.io_wait) {
-                (Some(waits), Some(wait)) => {
-                    holds(!waits, format!("median I/O wait {wait:.0} %"), m.host.reference.clone())
-                }
-                _ => Answer::Unknown(NEED_HOST),
+            look: |m| match storage_waits(m) {
+                Some(waits) => holds(!waits, storage_words(m), m.host.reference.clone()),
+                None => Answer::Unknown(NEED_HOST),
             },
         },
     ],

@@ -1,6 +1,6 @@
 //! `disk_io_stall`: storage stalled (methods 4).
 
-use super::items::{NEED_HOST, NEED_POSTGRES, NEED_SNAPSHOTS, holds, storage_waits};
+use super::items::{NEED_HOST, NEED_POSTGRES, NEED_SNAPSHOTS, holds, storage_waits, storage_words};
 use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
@@ -18,16 +18,9 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 10.0,
             absent_db: -10.0,
             contradicted_db: -10.0,
-            look: |m| match (storage_waits(m), m.host.io_wait, m.host.io_wait_before) {
-                (Some(waits), Some(wait), before) => holds(
-                    waits,
-                    format!(
-                        "median I/O wait {wait:.0} %{}",
-                        before.map_or(String::new(), |before| format!(", {before:.0} % before"))
-                    ),
-                    m.host.reference.clone(),
-                ),
-                _ => Answer::Unknown(NEED_HOST),
+            look: |m| match storage_waits(m) {
+                Some(waits) => holds(waits, storage_words(m), m.host.reference.clone()),
+                None => Answer::Unknown(NEED_HOST),
             },
         },
         Item {

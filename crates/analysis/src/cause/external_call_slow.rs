@@ -1,7 +1,8 @@
 //! `external_call_slow`: requests waited for a service outside (methods 4).
 
 use super::items::{
-    DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NOT_STUCK, ONE_ROUTE, either, holds, processors_calm, workers_stuck,
+    DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NOT_STUCK, ONE_ROUTE, either, holds, processors_calm,
+    processors_words, workers_stuck,
 };
 use super::{Answer, Family, Item, Suspect, mechanism, undated};
 use crate::report::Culprit;
@@ -56,12 +57,8 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 4.0,
             absent_db: -4.0,
             contradicted_db: -8.0,
-            look: |m| match (processors_calm(m).filter(|_| workers_stuck(m)), m.host.busy) {
-                (Some(calm), Some(now)) => {
-                    let before =
-                        m.host.busy_before.map_or(String::new(), |before| format!(", {before:.0} % before"));
-                    either(calm, format!("processors {now:.0} % busy{before}"), m.host.reference.clone())
-                }
+            look: |m| match processors_calm(m).filter(|_| workers_stuck(m)) {
+                Some(calm) => either(calm, processors_words(m), m.host.reference.clone()),
                 _ if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
                 _ => Answer::Unknown(NEED_HOST),
             },

@@ -64,22 +64,81 @@ pub fn workers_stuck(m: &Measures) -> bool {
 /// What to say where no worker was stuck.
 pub const NOT_STUCK: &str = "what kept the workers: none was seen stuck";
 
+/// A quota that throttles in this share of its periods makes processors scarce however idle the host is, percent.
+const THROTTLED: f64 = 25.0;
+
 /// The processors did not get busier.
 pub fn processors_calm(m: &Measures) -> Option<bool> {
-    let busy = m.host.busy?;
-    Some(busy < 70.0 && m.host.busier().is_some_and(|more| more < 15.0))
+    let host = &m.host;
+    if host.throttled.is_some_and(|throttled| throttled >= THROTTLED) {
+        return Some(false);
+    }
+    match host.busy {
+        Some(busy) => Some(busy < 70.0 && host.busier().is_some_and(|more| more < 15.0)),
+        // Hardly anyone ever waited for a processor.
+        None => host.cpu_pressure.map(|pressure| pressure < 10.0),
+    }
 }
 
 /// The processors are busy, or much busier than before.
 pub fn processors_busy(m: &Measures) -> Option<bool> {
-    let busy = m.host.busy?;
-    Some(busy >= 85.0 || m.host.busier().is_some_and(|more| more >= 25.0))
+    let host = &m.host;
+    if host.throttled.is_some_and(|throttled| throttled >= THROTTLED) {
+        return Some(true);
+    }
+    match host.busy {
+        Some(busy) => Some(busy >= 85.0 || host.busier().is_some_and(|more| more >= 25.0)),
+        // Somebody waits for a processor most of the time only where there are more runnable tasks than processors.
+        None => host
+            .cpu_pressure
+            .map(|pressure| pressure >= 60.0 && pressure >= host.cpu_pressure_before.unwrap_or(0.0) + 25.0),
+    }
 }
 
-/// Storage is what the machine waits for.
+/// What the two answers above rest on.
+pub fn processors_words(m: &Measures) -> String {
+    let host = &m.host;
+    match (host.throttled.filter(|throttled| *throttled >= THROTTLED), host.busy, host.cpu_pressure) {
+        (Some(throttled), ..) => format!("the processor quota throttled in {throttled:.0} % of its periods"),
+        (None, Some(busy), _) => format!("processors {busy:.0} % busy{}", than_before(host.busy_before)),
+        (None, None, Some(pressure)) => format!(
+            "tasks waited for a processor {pressure:.0} % of the time{}",
+            than_before(host.cpu_pressure_before)
+        ),
+        (None, None, None) => "processors not sampled".to_owned(),
+    }
+}
+
+/// Storage is what the machine waits for: processors idle for it, else tasks that wait for it, else a device that is
+/// never idle.
 pub fn storage_waits(m: &Measures) -> Option<bool> {
-    let wait = m.host.io_wait?;
-    Some(wait >= 25.0 && wait >= m.host.io_wait_before.unwrap_or(0.0) + 15.0)
+    let host = &m.host;
+    let risen =
+        |now: f64, before: Option<f64>, at_least: f64| now >= at_least && now >= before.unwrap_or(0.0) + 15.0;
+    host.io_wait
+        .map(|wait| risen(wait, host.io_wait_before, 25.0))
+        .or_else(|| host.io_pressure.map(|pressure| risen(pressure, host.io_pressure_before, 25.0)))
+        .or_else(|| host.device_busy.map(|busy| risen(busy, host.device_busy_before, 90.0)))
+}
+
+/// What the answer above rests on.
+pub fn storage_words(m: &Measures) -> String {
+    let host = &m.host;
+    if let Some(wait) = host.io_wait {
+        format!("median I/O wait {wait:.0} %{}", than_before(host.io_wait_before))
+    } else if let Some(pressure) = host.io_pressure {
+        format!(
+            "tasks waited for storage {pressure:.0} % of the time{}",
+            than_before(host.io_pressure_before)
+        )
+    } else {
+        let busy = host.device_busy.unwrap_or(0.0);
+        format!("the busiest device was busy {busy:.0} % of the time{}", than_before(host.device_busy_before))
+    }
+}
+
+fn than_before(before: Option<f64>) -> String {
+    before.map_or(String::new(), |before| format!(", {before:.0} % before"))
 }
 
 /// One route keeps the workers, far beyond its usual share.

@@ -1,6 +1,7 @@
 //! `out_of_memory_killer`: the kernel killed processes for lack of memory (methods 4).
 
 use super::items::{NEED_HOST, counted, holds};
+use super::measures::Measures;
 use super::{Answer, Family, Item, Suspect, mechanism, nobody, undated};
 
 /// The suspect.
@@ -50,21 +51,7 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 6.0,
             absent_db: -6.0,
             contradicted_db: -6.0,
-            look: |m| match (m.host.memory_left, m.host.swap_kib_s) {
-                (None, None) => Answer::Unknown(NEED_HOST),
-                (left, swap) => {
-                    let statement = format!(
-                        "least free memory {} of what it was, swap traffic {}",
-                        left.map_or("unknown".to_owned(), |left| format!("{:.0} %", 100.0 * left)),
-                        swap.map_or("unknown".to_owned(), |swap| format!("{swap:.0} KiB/s"))
-                    );
-                    holds(
-                        left.is_some_and(|left| left < 0.15) || swap.is_some_and(|swap| swap > 500.0),
-                        statement,
-                        m.host.reference.clone(),
-                    )
-                }
-            },
+            look: memory_ran_out,
         },
         Item {
             asks: "answers were cut off by the death of a worker",
@@ -79,3 +66,41 @@ pub const SUSPECT: Suspect = Suspect {
     beside: mechanism,
     culprit: nobody,
 };
+
+/// From whatever was sampled: free memory, swap traffic, and where there is neither what containers and the kernel say.
+fn memory_ran_out(m: &Measures) -> Answer {
+    let host = &m.host;
+    let reference = host.reference.clone();
+    if let Some(kills) = host.group_kills.filter(|kills| *kills > 0) {
+        let statement = format!("the kernel killed {kills} processes in a control group");
+        return holds(true, statement, reference);
+    }
+    match (host.memory_left, host.swap_kib_s) {
+        (None, None) => match (host.memory_of_limit, host.memory_pressure) {
+            (Some(percent), _) => holds(
+                percent >= 97.0,
+                format!("the fullest container used {percent:.0} % of its limit"),
+                reference,
+            ),
+            // A machine that reclaims so much of the time has run out (systemd-oomd acts at 60 %).
+            (None, Some(pressure)) => holds(
+                pressure >= 40.0,
+                format!("tasks waited for memory {pressure:.0} % of the time"),
+                reference,
+            ),
+            (None, None) => Answer::Unknown(NEED_HOST),
+        },
+        (left, swap) => {
+            let statement = format!(
+                "least free memory {} of what it was, swap traffic {}",
+                left.map_or("unknown".to_owned(), |left| format!("{:.0} %", 100.0 * left)),
+                swap.map_or("unknown".to_owned(), |swap| format!("{swap:.0} KiB/s"))
+            );
+            holds(
+                left.is_some_and(|left| left < 0.15) || swap.is_some_and(|swap| swap > 500.0),
+                statement,
+                reference,
+            )
+        }
+    }
+}

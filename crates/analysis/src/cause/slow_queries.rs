@@ -2,6 +2,7 @@
 
 use super::items::{
     NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, considerable_s, either, holds, lock_share, storage_waits,
+    storage_words,
 };
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
@@ -94,11 +95,9 @@ pub const SUSPECT: Suspect = Suspect {
             present_db: 2.0,
             absent_db: -8.0,
             contradicted_db: -8.0,
-            look: |m| match (storage_waits(m), m.host.io_wait) {
-                (Some(waits), Some(wait)) => {
-                    either(!waits, format!("median I/O wait {wait:.0} %"), m.host.reference.clone())
-                }
-                _ => Answer::Unknown(NEED_HOST),
+            look: |m| match storage_waits(m) {
+                Some(waits) => either(!waits, storage_words(m), m.host.reference.clone()),
+                None => Answer::Unknown(NEED_HOST),
             },
         },
     ],

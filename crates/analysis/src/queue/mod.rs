@@ -8,7 +8,8 @@ pub mod timing;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use crate::detect::{Found, Picture};
-use crate::events::{Access, Lane};
+use crate::events::{Access, Host, Lane};
+use crate::facts::find;
 use crate::place::Places;
 use crate::report::{LittlesLaw, Ordering, Saturation, Statement, Time};
 use crate::service::{Outcome, Service};
@@ -23,6 +24,8 @@ const SATURATED_US: i64 = 8 * SECOND_US;
 const SYN_AGAIN_US: i64 = 900_000;
 /// Odoo listens with a backlog of this many connections a worker.
 const BACKLOG_PER_WORKER: i64 = 8;
+/// Odoo's port for HTTP unless its configuration names another.
+const HTTP_PORT: u16 = 8069;
 /// A mismatch in Little's law above this is worth a note.
 const MISMATCH: f64 = 0.01;
 /// Little's law with means needs a span of this many mean durations.
@@ -192,11 +195,55 @@ fn signs(
             });
         }
     }
+    counted_by_the_kernel(scene, saturation, &mut since);
     saturation.saturated_at = since.into_iter().min().map(Time);
     saturation.saturated = match saturation.signs.is_empty() {
         false => Some(true),
         true => saturation.saturated_s.map(|_| false),
     };
+}
+
+/// What the kernel says of accept queues: Odoo's is full (`ss -lnt`), or some queue of the host overflowed (`nstat`).
+fn counted_by_the_kernel(scene: &Scene<'_>, saturation: &mut Saturation, since: &mut Vec<i64>) {
+    let events = scene.picture.events;
+    let (from, to) = (scene.incident.start_us, scene.incident.end_us);
+    let port = ["http_port", "xmlrpc_port"]
+        .into_iter()
+        .find_map(|name| find(&events.settings, "odoo", name)?.value.parse().ok())
+        .unwrap_or(HTTP_PORT);
+    let inside = || events.host.iter().filter(|sample| (from..=to).contains(&sample.us));
+    let full = |sample: &&Host| {
+        sample.listener.is_some_and(|socket| {
+            socket.port == port && socket.waiting > 0 && socket.waiting >= socket.backlog
+        })
+    };
+    let mut say = |first: &Host, statement: String| {
+        since.push(first.us);
+        let refs = vec![scene.places.reference(first.input, first.line, first.us)];
+        saturation.signs.push(Statement { statement, refs });
+    };
+    if let Some(first) = inside().find(full) {
+        say(
+            first,
+            format!(
+                "the accept queue of port {port} was full in {} samples, up to {} connections waiting",
+                inside().filter(full).count(),
+                inside()
+                    .filter_map(|sample| sample.listener.filter(|socket| socket.port == port))
+                    .map(|socket| socket.waiting)
+                    .max()
+                    .unwrap_or(0)
+            ),
+        );
+    }
+    let overflowed = || inside().filter(|sample| sample.listen_overflows.is_some_and(|more| more > 0));
+    if let Some(first) = overflowed().next() {
+        let count: u64 = overflowed().filter_map(|sample| sample.listen_overflows).sum();
+        say(
+            first,
+            format!("the kernel counted {count} connections that accept queues of the host had no room for"),
+        );
+    }
 }
 
 /// The request in flight that had arrived last when all workers had become busy.
@@ -283,7 +330,7 @@ fn positive(value: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Events, Host};
+    use crate::events::Events;
     use crate::facts::Facts;
     use crate::report::Kind;
 
@@ -412,13 +459,8 @@ mod tests {
             .map(|at| Host {
                 us: at * step_s * S,
                 cpu_busy_percent: Some(if at * step_s > busy_s { 98.0 } else { 20.0 }),
-                io_wait_percent: None,
-                blocked: None,
-                run_queue: None,
-                memory_free_bytes: None,
-                swap_kib_s: None,
-                input: 0,
                 line: 1,
+                ..Host::default()
             })
             .collect();
         let events = Events { access, host, ..Events::default() };

@@ -4,6 +4,7 @@
 //! that a file can be cut anywhere) and turns one record into a typed, borrowed [`Record`].
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use crate::record::Record;
 use crate::timestamp::Stamp;
@@ -12,9 +13,12 @@ pub mod aws_elb;
 pub mod caddy;
 pub mod clf;
 pub mod curl_probe;
+mod figures;
 mod front_end;
 pub mod haproxy;
+pub mod host_snapshot;
 pub mod interval;
+pub mod iostat;
 mod json_object;
 pub mod kernel;
 pub mod nginx_access;
@@ -33,8 +37,12 @@ pub mod postgres_message;
 pub mod postgres_settings;
 pub mod postgres_stderr;
 mod postgres_translations;
+pub mod prometheus;
+pub mod query_range;
 pub mod sadf;
+pub mod sadf_xml;
 pub mod sar;
+pub mod sysstat_json;
 pub mod traefik;
 pub mod vmstat;
 
@@ -53,7 +61,7 @@ pub enum Source {
     PgBouncer,
     /// Snapshots of `pg_stat_activity`, `pg_stat_statements` and settings read by psql.
     PgStatActivity,
-    /// vmstat, sar, kernel log.
+    /// vmstat, sar and the other samplers of the host, kernel log.
     Host,
     /// Outside probes.
     Probe,
@@ -87,6 +95,12 @@ pub struct Memory {
     pub last: Option<Stamp>,
     /// A zone abbreviation of the last header.
     pub zone: Option<String>,
+    /// Which part of a report the lines belong to.
+    pub section: &'static str,
+    /// Last values of counters, to tell what was added since.
+    pub counters: BTreeMap<&'static str, f64>,
+    /// The last scrape of Prometheus metrics.
+    pub scrape: Option<prometheus::Scrape>,
 }
 
 /// What is known of the bundle before its logs are read: formats found in configuration files or arguments.
@@ -161,6 +175,12 @@ pub const DETECTORS: &[Detector] = &[
     vmstat::detect,
     sar::detect,
     sadf::detect,
+    sadf_xml::detect,
+    sysstat_json::detect,
+    iostat::detect,
+    prometheus::detect,
+    query_range::detect,
+    host_snapshot::detect,
     kernel::detect,
     curl_probe::detect,
 ];

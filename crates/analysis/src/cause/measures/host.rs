@@ -1,5 +1,7 @@
 //! The machine: processors, storage, memory, during the incident and before.
 
+use std::collections::BTreeMap;
+
 use super::{Look, median};
 use crate::report::Reference;
 
@@ -16,6 +18,26 @@ pub struct Host {
     pub io_wait_before: Option<f64>,
     /// Processes blocked on storage.
     pub blocked: Option<f64>,
+    /// Tasks waiting for a processor, percent of the time.
+    pub cpu_pressure: Option<f64>,
+    /// Before the incident.
+    pub cpu_pressure_before: Option<f64>,
+    /// Tasks waiting for storage, percent of the time.
+    pub io_pressure: Option<f64>,
+    /// Before the incident.
+    pub io_pressure_before: Option<f64>,
+    /// The busiest device, percent of the time.
+    pub device_busy: Option<f64>,
+    /// Before the incident.
+    pub device_busy_before: Option<f64>,
+    /// Periods in which a processor quota throttled, percent.
+    pub throttled: Option<f64>,
+    /// Tasks waiting for memory, percent of the time.
+    pub memory_pressure: Option<f64>,
+    /// Fullest container, percent of its limit.
+    pub memory_of_limit: Option<f64>,
+    /// Processes killed in control groups.
+    pub group_kills: Option<u64>,
     /// Least free memory, bytes, over the median before.
     pub memory_left: Option<f64>,
     /// Most swap traffic, KiB/s.
@@ -32,7 +54,22 @@ impl Host {
         let before = || samples.iter().filter(|sample| (before_from..before_to).contains(&sample.us));
         let busy = |sample: &crate::events::Host| sample.cpu_busy_percent;
         let wait = |sample: &crate::events::Host| sample.io_wait_percent;
-        let free = |sample: &crate::events::Host| sample.memory_free_bytes.map(|bytes| bytes as f64);
+        // The page cache takes what is free without harm, so what is available says more where it was sampled.
+        let has_available = inside().any(|sample| sample.memory_available_bytes.is_some());
+        let free = |sample: &crate::events::Host| {
+            let bytes = if has_available { sample.memory_available_bytes } else { sample.memory_free_bytes };
+            bytes.map(|bytes| bytes as f64)
+        };
+        let device = |samples: &mut dyn Iterator<Item = &crate::events::Host>| {
+            let mut busiest: BTreeMap<i64, f64> = BTreeMap::new();
+            for (us, percent) in samples.filter_map(|sample| Some((sample.us, sample.device_busy_percent?))) {
+                let known = busiest.entry(us).or_insert(percent);
+                *known = known.max(percent);
+            }
+            median(busiest.into_values().collect())
+        };
+        let cpu_pressure = |sample: &crate::events::Host| sample.cpu_pressure_percent;
+        let io_pressure = |sample: &crate::events::Host| sample.io_pressure_percent;
         let usual_free = median(before().filter_map(free).collect());
         let least = inside().filter_map(free).reduce(f64::min);
         Host {
@@ -41,6 +78,16 @@ impl Host {
             io_wait: median(inside().filter_map(wait).collect()),
             io_wait_before: median(before().filter_map(wait).collect()),
             blocked: median(inside().filter_map(|sample| sample.blocked).map(f64::from).collect()),
+            cpu_pressure: median(inside().filter_map(cpu_pressure).collect()),
+            cpu_pressure_before: median(before().filter_map(cpu_pressure).collect()),
+            io_pressure: median(inside().filter_map(io_pressure).collect()),
+            io_pressure_before: median(before().filter_map(io_pressure).collect()),
+            device_busy: device(&mut inside()),
+            device_busy_before: device(&mut before()),
+            throttled: median(inside().filter_map(|sample| sample.throttled_percent).collect()),
+            memory_pressure: median(inside().filter_map(|sample| sample.memory_pressure_percent).collect()),
+            memory_of_limit: inside().filter_map(|sample| sample.memory_of_limit_percent).reduce(f64::max),
+            group_kills: inside().filter_map(|sample| sample.out_of_memory_kills).reduce(|a, b| a + b),
             memory_left: least
                 .zip(usual_free)
                 .filter(|(_, usual)| *usual > 0.0)

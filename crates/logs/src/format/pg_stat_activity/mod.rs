@@ -208,7 +208,7 @@ fn epoch(cell: &[u8]) -> Option<Stamp> {
 
 /// The time in a line that holds nothing else: `2026-11-23T18:24:34+00:00`, `=== 2026-11-23 18:31:15 UTC ===`,
 /// `Mon Nov 23 18:31:17 UTC 2026`, `Mon Nov 23 18:22:44 2026 (every 1s)`, the header of `watch`.
-fn stamp_line(line: &[u8]) -> Option<Stamp> {
+pub(super) fn stamp_line(line: &[u8]) -> Option<Stamp> {
     let decoration = |byte: &u8| matches!(byte, b'=' | b'-' | b'#' | b'*' | b' ' | b'\t' | b'\r');
     let start = line.iter().position(|byte| !decoration(byte))?;
     let end = line.iter().rposition(|byte| !decoration(byte))?;
