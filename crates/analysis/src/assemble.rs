@@ -293,10 +293,15 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
                 path: input.label.clone(),
                 bytes: input.bytes,
                 sha256: input.sha256.clone(),
-                container: input.container.to_owned(),
+                container: input.container.clone(),
                 carrier: input.carrier.to_owned(),
                 format: input.format.clone(),
-                source: input.source.map_or("unrecognised", source_name).to_owned(),
+                source: match input.source {
+                    Some(source) => source_name(source),
+                    None if input.format == read::ARCHIVE => read::ARCHIVE,
+                    None => "unrecognised",
+                }
+                .to_owned(),
                 detection_score: (input.score * 1000.0).round() / 1000.0,
                 zone: partial.zone.map(zone_name),
                 first: partial.span.map(|span| Time(span.0)),

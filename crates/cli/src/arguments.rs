@@ -35,6 +35,21 @@ pub enum Command {
     Explain(Explain),
 }
 
+const LIMITS: &str = "\
+Limits (--limit NAME=VALUE; bytes may end in K, M, G or T), each for one file with all that is inside it:
+  expanded=64G         bytes that decompressing makes in all
+  entry=16G            bytes of one entry of an archive, or of one compressed file
+  entries=100000       entries of archives
+  nesting=2            containers within each other; .tar.gz is one
+  ratio=2000           expanded bytes for each compressed byte, looked at after 256 MiB
+  line=1M              bytes kept of one line; the rest is passed over
+  long-line=4G         bytes of one line after which the file is given up
+  record-lines=10000   lines kept of one record; further ones are counted
+  window=128M          memory that a zstd frame or an xz block may ask for
+  spool=64M            bytes of an archive from standard input kept to read its configuration first;
+                       a zip from a pipe or inside an archive must fit
+What reaches a limit is named in the report, and everything else is still read.";
+
 /// What to read and how.
 #[derive(Debug, Args)]
 pub struct Reading {
@@ -44,6 +59,9 @@ pub struct Reading {
     /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
     #[arg(long, value_name = "TEMPLATE")]
     pub nginx_log_format: Vec<String>,
+    /// Change a limit on what one file may cost (repeatable); see below
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub limit: Vec<String>,
     /// Threads to use; the result does not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -54,6 +72,7 @@ pub struct Reading {
 
 /// `analyze`.
 #[derive(Debug, Args)]
+#[command(after_help = LIMITS)]
 pub struct Analyze {
     /// What to read.
     #[command(flatten)]
@@ -80,6 +99,7 @@ pub struct Analyze {
 
 /// `inspect`.
 #[derive(Debug, Args)]
+#[command(after_help = LIMITS)]
 pub struct Inspect {
     /// What to read.
     #[command(flatten)]
@@ -126,4 +146,15 @@ fn duration_us(text: &str) -> Result<i64, String> {
         .filter(|seconds| (10.0..=604_800.0).contains(seconds))
         .map(|seconds| (seconds * 1e6) as i64)
         .ok_or_else(|| format!("{text}: not a time from 10s to 7d, such as 15m"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_limits_in_the_help_are_the_real_ones() {
+        let said: Vec<&str> =
+            super::LIMITS.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+        let said: Vec<&str> = said.into_iter().filter(|word| word.contains('=')).collect();
+        assert_eq!(said.join(" "), stormtrace_logs::container::Limits::default().describe());
+    }
 }

@@ -23,7 +23,7 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         files.push((path, writer));
     }
     let options = stormtrace_analysis::Options {
-        read: reading(&arguments.reading),
+        read: reading(&arguments.reading)?,
         since_us: arguments.since.as_deref().map(instant).transpose()?,
         until_us: arguments.until.as_deref().map(instant).transpose()?,
         hold_us: arguments.hold,
@@ -46,7 +46,7 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     if !matches!(arguments.format.as_str(), "text" | "json") {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
-    let options = stormtrace_analysis::Options { read: reading(&arguments.reading), ..Default::default() };
+    let options = stormtrace_analysis::Options { read: reading(&arguments.reading)?, ..Default::default() };
     let report =
         in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.reading.paths, &options))?;
     let mut out = BufWriter::new(io::stdout().lock());
@@ -64,11 +64,15 @@ fn writer_named(name: &str) -> Result<&'static dyn Writer> {
         .with_context(|| format!("--format {name}: no such form (text, json, html, markdown)"))
 }
 
-fn reading(arguments: &Reading) -> stormtrace_analysis::read::Options {
-    stormtrace_analysis::read::Options {
+fn reading(arguments: &Reading) -> Result<stormtrace_analysis::read::Options> {
+    let mut options = stormtrace_analysis::read::Options {
         nginx_log_formats: arguments.nginx_log_format.clone(),
         ..Default::default()
+    };
+    for setting in &arguments.limit {
+        options.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
     }
+    Ok(options)
 }
 
 /// Runs `work` on the number of threads asked for.

@@ -16,6 +16,8 @@ pub struct Ledger {
     pub skipped_by_reason: BTreeMap<&'static str, u64>,
     /// The first few skipped lines: line number from 1, and why.
     pub examples: Vec<(u64, &'static str)>,
+    /// Records with more lines or bytes than are kept; their further lines are counted as continuation.
+    pub shortened_records: u64,
 }
 
 impl Ledger {
@@ -59,6 +61,7 @@ impl Ledger {
     pub fn merge(&mut self, later: &Ledger) {
         self.parsed += later.parsed;
         self.continuation += later.continuation;
+        self.shortened_records += later.shortened_records;
         for (reason, lines) in &later.skipped_by_reason {
             *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
         }
