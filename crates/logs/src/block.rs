@@ -128,7 +128,10 @@ impl<'r, R: Read> Blocks<'r, R> {
                 return None;
             }
             let line = bytes.get(start..end - 1)?;
-            if self.recipe.carrier.starts_entry(line) {
+            // A flood of empty lines is passed over quickly.
+            if line.is_empty() && complete && entry_end == end {
+                entry_end = start;
+            } else if self.recipe.carrier.starts_entry(line) {
                 let entry = bytes.get(start..entry_end - 1)?;
                 if complete && self.begins_record(entry) && !self.is_partial(bytes.get(..start)?) {
                     return Some(start);

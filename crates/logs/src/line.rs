@@ -1,6 +1,6 @@
 //! Lines of bounded length: a line without end costs its limit, not its size.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use memchr::{memchr, memchr_iter, memrchr};
 
@@ -9,7 +9,7 @@ use crate::container::LimitReached;
 /// Passes a stream on, but of each line only the beginning, and without NULs before a line: a log that was truncated
 /// while its program kept its place (logrotate's `copytruncate`) has a hole there. The number of lines stays.
 pub struct Lines<R> {
-    inner: R,
+    inner: BufReader<R>,
     keep: u64,
     give_up: u64,
     /// Bytes of the current line passed on.
@@ -27,6 +27,7 @@ pub struct Lines<R> {
 impl<R: Read> Lines<R> {
     /// Keeps `keep` bytes of a line; gives up after dropping `give_up` bytes of one.
     pub fn new(inner: R, keep: u64, give_up: u64) -> Self {
+        let inner = BufReader::with_capacity(1 << 16, inner);
         Lines { inner, keep, give_up, kept: 0, dropped: 0, clipped_bytes: 0, clipped: 0, nuls: 0 }
     }
 
@@ -50,7 +51,7 @@ impl<R: Read> Lines<R> {
             let mut start = 0;
             if self.kept == 0 {
                 let line = rest.get(..length).unwrap_or_default();
-                start = line.iter().position(|byte| *byte != 0).unwrap_or(length);
+                start = leading_nuls(line);
                 self.nuls += start as u64;
                 self.dropped += start as u64;
             }
@@ -78,6 +79,31 @@ impl<R: Read> Lines<R> {
         to
     }
 
+    /// Drops what is to be dropped at the place where it stands, however small the caller's buffer.
+    fn drop_ahead(&mut self) -> io::Result<()> {
+        while self.dropped > 0 && self.dropped <= self.give_up && (self.kept == 0 || self.kept == self.keep) {
+            let bytes = match self.inner.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                outcome => outcome?,
+            };
+            let count = match self.kept {
+                0 => leading_nuls(bytes),
+                _ => memchr(b'\n', bytes).unwrap_or(bytes.len()),
+            };
+            let more = count > 0 && count == bytes.len();
+            self.inner.consume(count);
+            self.dropped += count as u64;
+            match self.kept {
+                0 => self.nuls += count as u64,
+                _ => self.clipped_bytes += count as u64,
+            }
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether nothing of `bytes` needs to be dropped.
     fn is_short(&mut self, bytes: &[u8]) -> bool {
         if self.kept + bytes.len() as u64 > self.keep || self.dropped > 0 || memchr(0, bytes).is_some() {
@@ -97,6 +123,7 @@ impl<R: Read> Read for Lines<R> {
             return Ok(0);
         }
         loop {
+            self.drop_ahead()?;
             if self.dropped > self.give_up {
                 return Err(LimitReached { name: "long-line", value: self.give_up }.into());
             }
@@ -122,6 +149,15 @@ impl<R: Read> Read for Lines<R> {
             }
         }
     }
+}
+
+fn leading_nuls(bytes: &[u8]) -> usize {
+    // Whole pieces first: the compiler makes wide instructions of that.
+    let whole =
+        bytes.chunks_exact(64).take_while(|piece| piece.iter().fold(0, |or, byte| or | byte) == 0).count()
+            * 64;
+    let rest = bytes.get(whole..).unwrap_or_default();
+    whole + rest.iter().position(|byte| *byte != 0).unwrap_or(rest.len())
 }
 
 /// Number of lines in all that `reader` gives after `head`; an unfinished last line counts. Errors go to `damaged` and

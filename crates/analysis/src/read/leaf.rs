@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use rayon::prelude::*;
 use stormtrace_logs::block::{self, Blocks, Recipe};
-use stormtrace_logs::container::{LimitReached, base_name, describe_damage};
+use stormtrace_logs::container::{amount, base_name, describe_damage};
 use stormtrace_logs::detect::{self, Detected, SAMPLE_BYTES};
 use stormtrace_logs::format::{Context, Memory};
 use stormtrace_logs::line::{self, Lines};
@@ -43,9 +43,11 @@ pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Input {
     }
     drop(rest);
     if lines.clipped() > 0 {
-        let reached = LimitReached { name: "line", value: limits.line };
-        problems
-            .push(format!("{}: {reached}; the rest of each was passed over", words(lines.clipped(), "line")));
+        let bytes = amount(limits.line, true);
+        let many = words(lines.clipped(), "line");
+        problems.push(format!(
+            "limit line: {many} clipped, longer than {bytes}; the rest of each was passed over"
+        ));
     }
     if lines.nuls() > 0 && input.source.is_some() {
         let holes = words(lines.nuls(), "NUL byte");
@@ -53,8 +55,10 @@ pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Input {
     }
     let shortened = input.partial.ledger.shortened_records;
     if shortened > 0 {
-        let reached = LimitReached { name: "record-lines", value: limits.record_lines };
-        problems.push(format!("{}: {reached}; further lines were counted", words(shortened, "record")));
+        let (many, most) = (words(shortened, "record"), limits.record_lines);
+        problems.push(format!(
+            "limit record-lines: {many} of more than {most} lines or 1 MiB; further lines were counted, not kept"
+        ));
     }
     input.problems = problems;
     input

@@ -120,8 +120,9 @@ fn short(value: u64, bytes: bool) -> String {
     }
 }
 
-/// `16 GiB`, `100000`.
-fn amount(value: u64, bytes: bool) -> String {
+/// A limit in words: `16 GiB` if it counts `bytes`, else `100000`.
+#[must_use]
+pub fn amount(value: u64, bytes: bool) -> String {
     let unit = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")]
         .into_iter()
         .find(|(shift, _)| bytes && value >= 1 << shift && value % (1 << shift) == 0);
@@ -151,7 +152,6 @@ impl std::fmt::Display for LimitReached {
             "nesting" => "containers lie within each other deeper than",
             "ratio" => "the bytes for each compressed byte are more than",
             "long-line" => "one line is longer than",
-            "record-lines" => "a record has more lines than",
             "window" => "unpacking it needs more memory than",
             "spool" => "it cannot be kept in memory, being larger than",
             _ => "larger than",

@@ -17,7 +17,7 @@ mod zip;
 mod zstd;
 
 use limits::guard;
-pub use limits::{Budget, Capped, LimitReached, Limits};
+pub use limits::{Budget, Capped, LimitReached, Limits, amount};
 pub use name::{base_name, label, points_outside};
 use peek::Peek;
 
