@@ -137,3 +137,35 @@ fn any_one_copy_gives_the_same_counts() {
         assert_eq!(journal["incidents"][0][edge], whole["incidents"][0][edge]);
     }
 }
+
+/// Findings name the line that shows them; what is set well (proxy timeouts, bus route, lock waits) is left alone.
+#[test]
+fn findings_of_the_fixtures() {
+    for (name, wanted) in [
+        (
+            "lockstorm",
+            [
+                "statement_timeout_not_below_worker_limit",
+                "statements_outlive_workers",
+                "idle_in_transaction_timeout_off",
+            ],
+        ),
+        ("buslane", ["statement_timeout_off", "idle_in_transaction_timeout_off", "lock_timeout_off"]),
+    ] {
+        let report = report(&[fixture(name)]);
+        let findings = report["findings"].as_array().unwrap();
+        let ids: Vec<&str> = findings.iter().filter_map(|finding| finding["id"].as_str()).collect();
+        assert_eq!(ids, wanted, "{name}");
+        for finding in findings {
+            assert!(!finding["refs"].as_array().unwrap().is_empty(), "{finding}");
+        }
+    }
+    let report = report(&[fixture("lockstorm")]);
+    let place = &report["findings"][0]["refs"][0];
+    let text = fs::read_to_string(fixture("lockstorm").join(place["path"].as_str().unwrap())).unwrap();
+    let line = text.lines().nth(place["line"].as_u64().unwrap() as usize - 1).unwrap();
+    assert!(line.contains("statement_timeout=60s"), "{line}");
+    // PostgreSQL's log says `connection to client lost` 54 times.
+    let orphans = report["findings"][1]["detail"].as_str().unwrap();
+    assert!(orphans.contains("at least 54 backends"), "{orphans}");
+}

@@ -6,6 +6,8 @@
 )]
 
 mod common;
+mod containers;
 mod determinism;
 mod errors;
 mod fixtures;
+mod gate;

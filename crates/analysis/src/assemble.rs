@@ -10,15 +10,18 @@ use crate::cause::{self, measures};
 use crate::detect::{self, Found, Picture};
 use crate::events::{Events, Lane};
 use crate::facts::Facts;
-use crate::finding::{self, Look};
 use crate::lives::{self, Death};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Certainty, Clock, Diagnosis, Impact, Incident, Input, Kind, Lines, Recovery, Report, Severity, Time,
-    Tool, Totals, Verdict, Window,
+    Certainty, Clock, Diagnosis, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce, Recovery,
+    Report, Severity, Time, Tool, Totals, Verdict, Window,
 };
-use crate::{action, align, copies, correlate, impact, link, recovery, timeline};
+use crate::service::Services;
+use crate::{
+    action, align, copies, correlate, extremes, finding, impact, link, policy, queue, recovery, timeline,
+    worker_time,
+};
 
 /// How to analyse.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +34,8 @@ pub struct Options {
     pub until_us: Option<i64>,
     /// How long recovery must hold, µs; 15 minutes unless told otherwise.
     pub hold_us: Option<i64>,
+    /// What to judge by.
+    pub policy: PolicyInForce,
 }
 
 /// A gap in a source longer than this ends a stretch of coverage, µs.
@@ -106,33 +111,45 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         spans: &spans,
         streams: &streams,
     };
+    let mut services = Services::new(&events, &deaths, &streams);
+    let chains = link::Chains::new(&picture, &mut services);
+    let work = Work { services: &services, chains: &chains };
     let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
         .iter()
         .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &places, options))
+        .map(|(number, incident)| explain(number, incident, &found, &picture, &work, &places, options))
         .collect();
-    let look = Look { picture: &picture, places: &places, inputs: &inputs };
-    report.findings = finding::ALL.iter().filter_map(|check| check(&look)).collect();
+    let saturation_notes: Vec<String> = report.incidents.iter().flat_map(saturation_notes).collect();
+    report.notes.extend(saturation_notes);
+    report.findings = finding::all(&picture, &places, &inputs);
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
     report.coverage = coverage(&events, &inputs, options);
     if let Some(span) = span {
         report.timeline = timeline::draw(&events, &deaths, span);
     }
     report.totals = totals(&events, &deaths);
+    report.extremes = extremes::find(&events, &deaths, &places);
     #[cfg(feature = "tables")]
     {
-        match crate::tables::endpoints(&events) {
+        let incidents: Vec<(i64, i64)> = found
+            .iter()
+            .filter(|incident| !incident.isolated)
+            .map(|incident| (incident.start_us, incident.end_us))
+            .collect();
+        match crate::tables::endpoints(&events, &incidents) {
             Ok(endpoints) => report.endpoints = endpoints,
             Err(error) => report.notes.push(format!("The endpoint table could not be made: {error}.")),
         }
-        report.queries = crate::tables::queries(&events, &places);
+        report.queries = crate::tables::queries(&events, &incidents, &places);
     }
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
-    report.verdict = verdict(&report);
+    (report.verdict, report.rules) =
+        policy::judge(&options.policy.settings, &report, asked(report.window, options));
+    report.policy = Some(options.policy.clone());
     report.headline = headline(&report);
     Ok(report)
 }
@@ -151,7 +168,10 @@ fn empty_report() -> Report {
         findings: Vec::new(),
         timeline: timeline_empty(),
         totals: Totals::default(),
+        extremes: Extremes::default(),
         verdict: Verdict::Unknown,
+        policy: None,
+        rules: Vec::new(),
         headline: String::new(),
         notes: Vec::new(),
     }
@@ -201,6 +221,15 @@ fn sort(events: &mut Events, inputs: &[read::Input]) {
     events.probes.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.kernel.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.join_follow_ups();
+}
+
+/// The window a user asked for: what lies in it but in no log is not covered.
+fn asked(window: Option<Window>, options: &Options) -> Option<Window> {
+    let window = window?;
+    Some(Window {
+        from: options.since_us.map_or(window.from, Time),
+        to: options.until_us.map_or(window.to, Time),
+    })
 }
 
 /// First and last instant of the logs (not of metrics alone).
@@ -286,6 +315,7 @@ fn totals(events: &Events, deaths: &[Death]) -> Totals {
         *totals.kills_by_reason.entry(death.reason.name().to_owned()).or_insert(0) += 1;
         if death.reason.is_kill() {
             totals.kills += 1;
+            totals.cron_kills += u64::from(extremes::is_cron(death, events));
             totals.kill_lines += death.lines;
         }
     }
@@ -349,6 +379,7 @@ pub(crate) fn source_name(source: Source) -> &'static str {
         Source::NginxAccess => "nginx_access",
         Source::NginxError => "nginx_error",
         Source::PostgresLog => "postgres_log",
+        Source::PgBouncer => "pgbouncer",
         Source::PgStatActivity => "pg_stat_activity",
         Source::Host => "host",
         Source::Probe => "probe",
@@ -368,15 +399,24 @@ fn zone_name(zone: Zone) -> String {
     }
 }
 
+/// What workers did, and what their kills cut short.
+struct Work<'a> {
+    services: &'a Services,
+    chains: &'a link::Chains,
+}
+
 fn explain(
     number: usize,
     found: &Found,
     all: &[Found],
     picture: &Picture<'_>,
+    work: &Work<'_>,
     places: &Places<'_>,
     options: &Options,
 ) -> Incident {
-    let impact = impact::measure(found, picture.events, picture.deaths, picture.facts, places);
+    let own = worker_time::work::services(work.services, picture, found.start_us, found.end_us);
+    let scene = queue::Scene { incident: found, picture, services: &own, places };
+    let impact = impact::measure(&scene);
     let severity = severity(found, &impact);
     let mut incident = Incident {
         id: format!("incident-{}", number + 1),
@@ -389,8 +429,10 @@ fn explain(
         summary: String::new(),
         detection: found.reasons.clone(),
         impact,
+        worker_time: None,
         diagnosis: Diagnosis::default(),
         links: Vec::new(),
+        chains: Vec::new(),
         correlations: Vec::new(),
         actions: Vec::new(),
         recovery: Recovery::default(),
@@ -398,7 +440,11 @@ fn explain(
     // A lone failure is noted; there is too little of it to reason about.
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        incident.links = link::find(found, picture, places);
+        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.chains);
+        incident.impact.saturation.blocked_worker_s =
+            incident.worker_time.as_ref().map(|time| time.busy_worker_s);
+        incident.links = link::find(found, picture, work.chains, places);
+        incident.chains = link::chains::count(&incident.links);
         incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
         incident.correlations =
             correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
@@ -410,6 +456,14 @@ fn explain(
     }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident
+}
+
+/// What the queue of an incident could not tell.
+fn saturation_notes(incident: &Incident) -> Vec<String> {
+    let saturation = &incident.impact.saturation;
+    let lost = saturation.lost.iter().filter(|_| !incident.isolated);
+    let lost = lost.map(|what| format!("{}: {what}", incident.id));
+    lost.chain(queue::mismatch_note(&incident.id, saturation)).collect()
 }
 
 fn severity(found: &Found, impact: &Impact) -> Severity {
@@ -494,16 +548,6 @@ fn summary(found: &Found, impact: &Impact, diagnosis: &Diagnosis) -> String {
     let mut sentence = what.chars();
     let what: String = sentence.next().into_iter().flat_map(char::to_uppercase).chain(sentence).collect();
     format!("{what}. {why}")
-}
-
-fn verdict(report: &Report) -> Verdict {
-    let worst = report.incidents.iter().map(|incident| incident.severity).max();
-    match worst {
-        Some(Severity::Major | Severity::Critical) => Verdict::Fail,
-        Some(Severity::Minor) => Verdict::Warn,
-        _ if report.totals.requests.is_none() => Verdict::Unknown,
-        _ => Verdict::Pass,
-    }
 }
 
 fn headline(report: &Report) -> String {

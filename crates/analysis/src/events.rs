@@ -99,6 +99,8 @@ pub struct Access {
     pub path: u32,
     /// Method.
     pub method: u32,
+    /// Hash of the client's address, 0 if not logged.
+    pub client: u32,
     /// Content, the same in every copy.
     pub fingerprint: u64,
     /// Input number.
@@ -134,6 +136,8 @@ pub struct Served {
     pub path: u32,
     /// Method.
     pub method: u32,
+    /// Hash of the client's address: nginx's own unless Odoo runs with `proxy_mode`.
+    pub client: u32,
     /// SQL time, µs.
     pub query_us: Option<i64>,
     /// The rest, µs.
@@ -229,6 +233,12 @@ pub struct NginxError {
 #[allow(missing_docs)]
 pub enum PostgresFact {
     Duration {
+        duration_us: i64,
+        query: u32,
+    },
+    /// auto_explain's line: a run of its own only where no statement line tells of it (see
+    /// [`Events::join_follow_ups`]).
+    Plan {
         duration_us: i64,
         query: u32,
     },
@@ -409,6 +419,8 @@ pub struct Setting {
     pub name: String,
     /// Value.
     pub value: String,
+    /// Blocks around it, as in [`stormtrace_logs::record::Setting`].
+    pub depth: u8,
     /// Input number.
     pub input: u32,
     /// Line.
@@ -501,7 +513,7 @@ impl Events {
         self.postgres.extend(later.postgres.into_iter().map(|mut event| {
             event.application = text(event.application);
             event.query = text(event.query);
-            if let PostgresFact::Duration { query, .. } = &mut event.fact {
+            if let PostgresFact::Duration { query, .. } | PostgresFact::Plan { query, .. } = &mut event.fact {
                 *query = text(*query);
             }
             event
@@ -573,8 +585,48 @@ impl Events {
                 _ => {}
             }
         }
+        self.settle_plans();
         self.postgres
             .retain(|event| !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }));
+    }
+
+    /// A plan whose run another line tells of too (its statement line, or the statement that called it) is dropped; any
+    /// other stands for the run itself.
+    fn settle_plans(&mut self) {
+        /// Records of other backends that may stand between the two lines.
+        const REACH: usize = 32;
+        let told = |plan: &PostgresEvent, planned_us: i64, other: &PostgresEvent| {
+            let (run_us, of_plan) = match other.fact {
+                PostgresFact::Duration { duration_us, .. } => (duration_us, false),
+                PostgresFact::Plan { duration_us, .. } => (duration_us, true),
+                _ => return false,
+            };
+            let slack = 5000 + run_us / 50;
+            // `%t` has whole seconds.
+            let same = !of_plan
+                && plan.us.abs_diff(other.us) <= 1_005_000
+                && planned_us.abs_diff(run_us) <= slack.unsigned_abs();
+            let (start, other_start) = (plan.us.saturating_sub(planned_us), other.us.saturating_sub(run_us));
+            let inside = run_us > planned_us
+                && other_start <= start.saturating_add(slack)
+                && other.us.saturating_add(slack) >= plan.us;
+            plan.pid == other.pid && plan.input == other.input && (same || inside)
+        };
+        let mut settled = Vec::new();
+        for (at, event) in self.postgres.iter().enumerate() {
+            let PostgresFact::Plan { duration_us, query } = event.fact else { continue };
+            let near = self.postgres.get(at.saturating_sub(REACH)..).unwrap_or_default();
+            let twice = near.iter().take(2 * REACH).any(|other| told(event, duration_us, other));
+            // Statement lines without a record are taken out below.
+            let fact =
+                if twice { PostgresFact::Statement } else { PostgresFact::Duration { duration_us, query } };
+            settled.push((at, fact));
+        }
+        for (at, fact) in settled {
+            if let Some(event) = self.postgres.get_mut(at) {
+                event.fact = fact;
+            }
+        }
     }
 
     /// Moves every time by what `shift` says for its line and time (a zone undone, a clock corrected), µs.
@@ -604,5 +656,46 @@ impl Events {
         self.kernel.iter_mut().for_each(|event| event.input = input);
         self.settings.iter_mut().for_each(|event| event.input = input);
         self.statistics.iter_mut().for_each(|event| event.input = input);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_count_once() {
+        let event = |ms: i64, pid: u32, fact: PostgresFact| PostgresEvent {
+            us: ms * 1000,
+            pid,
+            application: 0,
+            query: 0,
+            fact,
+            fingerprint: 0,
+            input: 0,
+            line: 0,
+        };
+        let plan = |ms, pid, us| event(ms, pid, PostgresFact::Plan { duration_us: us, query: 0 });
+        let run = |ms, pid, us| event(ms, pid, PostgresFact::Duration { duration_us: us, query: 0 });
+        // pgBadger's `explain_duplicate.log`: before its statement line, behind it, and with another statement later.
+        let mut events = Events {
+            postgres: vec![
+                plan(5400, 45, 2_400_100),
+                plan(5400, 47, 2_400_100),
+                run(5401, 45, 2_400_900),
+                run(6400, 46, 2_400_900),
+                plan(6401, 46, 2_400_100),
+                run(8000, 47, 2_500_000),
+                // Called by the statement that ends last.
+                plan(9500, 48, 100_000),
+                run(10_000, 48, 2_000_000),
+            ],
+            ..Events::default()
+        };
+        events.join_follow_ups();
+        let left: Vec<(i64, u32)> =
+            events.postgres.iter().map(|event| (event.us / 1000, event.pid)).collect();
+        assert_eq!(left, [(5400, 47), (5401, 45), (6400, 46), (8000, 47), (10_000, 48)]);
+        assert!(events.postgres.iter().all(|event| matches!(event.fact, PostgresFact::Duration { .. })));
     }
 }

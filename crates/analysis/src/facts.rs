@@ -35,7 +35,9 @@ impl Facts {
             find(&events.settings, "odoo", name).and_then(|setting| setting.value.parse::<i64>().ok())
         };
         let postgres = |name: &str| {
-            find(&events.settings, "postgresql", name).and_then(|setting| setting.value.parse::<i64>().ok())
+            find(&events.settings, "postgresql session", name)
+                .or_else(|| find(&events.settings, "postgresql", name))
+                .and_then(|setting| setting.value.parse::<i64>().ok())
         };
         let unsigned = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
         let printed = events.odoo.iter().find_map(|event| match event.fact {

@@ -109,6 +109,7 @@ impl Partial {
                     program: setting.program,
                     name: setting.name,
                     value: setting.value,
+                    depth: setting.depth,
                     input: 0,
                     line: line + u64::from(setting.line_in_record),
                 }))
@@ -130,6 +131,7 @@ impl Partial {
                     status: request.status,
                     path: texts.add(&path_of(request.path)),
                     method: texts.add(&shorten(request.method, 20)),
+                    client: client(request.address),
                     query_us: request.query_time_us,
                     remaining_us: request.remaining_time_us,
                     evented: false,
@@ -147,6 +149,7 @@ impl Partial {
                     status: *status,
                     path: texts.add(&path_of(path)),
                     method: texts.add(&shorten(method, 20)),
+                    client: 0,
                     query_us: None,
                     remaining_us: *duration_us,
                     evented: true,
@@ -231,6 +234,7 @@ impl Partial {
             lane,
             path: self.events.texts.add(&path),
             method: self.events.texts.add(&shorten(record.method, 20)),
+            client: client(record.remote_addr),
             fingerprint,
             input: 0,
             line,
@@ -285,6 +289,16 @@ impl Partial {
                 let sql = record.message.get(*query_start..).unwrap_or_default();
                 let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
                 PostgresFact::Duration { duration_us: *duration_us, query }
+            }
+            Logged::Duration { duration_us, query_start, plan: true, .. } => {
+                let text = record.message.get(*query_start..).unwrap_or_default();
+                // The first node of the plan ends the query.
+                let node = memchr::memmem::find(text, b"  (cost=").unwrap_or(text.len());
+                let sql = text.get(..node).unwrap_or(text);
+                let end = memchr::memrchr(b'\n', sql).filter(|_| node < text.len()).unwrap_or(sql.len());
+                let sql = sql.get(..end).unwrap_or(sql);
+                let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
+                PostgresFact::Plan { duration_us: *duration_us, query }
             }
             Logged::StillWaiting { pid, waited_us } => PostgresFact::StillWaiting {
                 pid: *pid,
@@ -402,6 +416,11 @@ fn port_of(address: &[u8]) -> u16 {
 /// Lossy text of at most `most` bytes.
 pub fn shorten(text: &[u8], most: usize) -> String {
     String::from_utf8_lossy(text.get(..most).unwrap_or(text)).into_owned()
+}
+
+/// A hash of an address: enough to tell clients of one request line apart, and no address is kept.
+fn client(address: &[u8]) -> u32 {
+    if address.is_empty() || address == b"-" { 0 } else { (hash(&[address]) >> 32) as u32 }
 }
 
 fn hash(parts: &[&[u8]]) -> u64 {

@@ -1,11 +1,10 @@
 //! What an incident cost: counts inside its window.
 
-use crate::detect::Found;
 use crate::events::{Access, Events, Lane, PostgresFact, State};
-use crate::facts::Facts;
 use crate::lives::Death;
 use crate::place::Places;
-use crate::report::{Bus, Impact, Kills, Postgres, Requests, Saturation};
+use crate::queue;
+use crate::report::{Bus, Impact, Kills, Postgres, Requests};
 use crate::statistics::{quantile, wilson95};
 
 /// Stamps of whole seconds may be up to this early against the true end, µs.
@@ -13,13 +12,9 @@ const SLACK_US: i64 = 1_000_000;
 
 /// Measures one incident.
 #[must_use]
-pub fn measure(
-    incident: &Found,
-    events: &Events,
-    deaths: &[Death],
-    facts: &Facts,
-    places: &Places<'_>,
-) -> Impact {
+pub fn measure(scene: &queue::Scene<'_>) -> Impact {
+    let (incident, places) = (scene.incident, scene.places);
+    let (events, deaths) = (scene.picture.events, scene.picture.deaths);
     let (from, to) = (incident.start_us - SLACK_US, incident.end_us + SLACK_US);
     let inside = |us: i64| (from..=to).contains(&us);
     Impact {
@@ -27,7 +22,7 @@ pub fn measure(
         requests: requests(events, &inside),
         bus: bus(events, &inside),
         postgres: postgres(events, &inside),
-        saturation: saturation(events, facts, from, to),
+        saturation: queue::measure(scene),
     }
 }
 
@@ -144,39 +139,5 @@ fn postgres(events: &Events, inside: &dyn Fn(i64) -> bool) -> Postgres {
         max_idle_in_transaction: idle.map(u64::from),
         lock_waits: log(|fact| matches!(fact, PostgresFact::StillWaiting { .. })),
         deadlocks: log(|fact| matches!(fact, PostgresFact::Deadlock)),
-    }
-}
-
-/// In flight at nginx, from arrivals and ends (methods 3.2).
-fn saturation(events: &Events, facts: &Facts, from: i64, to: i64) -> Saturation {
-    let mut steps: Vec<(i64, i32)> = Vec::new();
-    for access in
-        events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some())
-    {
-        let (arrival, end) = (access.arrival_us().max(from), access.end_us.min(to));
-        if arrival < end {
-            steps.push((arrival, 1));
-            steps.push((end, -1));
-        }
-    }
-    // At one instant ends come before arrivals.
-    steps.sort_unstable();
-    let workers = facts.workers.map(i64::from);
-    let (mut level, mut peak, mut saturated_us, mut before) = (0i64, 0i64, 0i64, from);
-    for (us, step) in &steps {
-        if workers.is_some_and(|workers| level >= workers) {
-            saturated_us += us - before;
-        }
-        before = *us;
-        level += i64::from(*step);
-        peak = peak.max(level);
-    }
-    let timed = !steps.is_empty();
-    Saturation {
-        workers: facts.workers.map(u64::from),
-        peak_in_flight: timed.then(|| u64::try_from(peak).unwrap_or(0)),
-        saturated_s: (timed && workers.is_some()).then_some(saturated_us as f64 / 1e6),
-        queue_peak: workers.filter(|_| timed).map(|workers| u64::try_from(peak - workers).unwrap_or(0)),
-        blocked_worker_s: None,
     }
 }

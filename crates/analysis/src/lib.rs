@@ -1,8 +1,9 @@
 //! Log records to an incident report: reads inputs in blocks, folds them into a summary, brings clocks together,
 //! counts copies once, finds incidents and explains them.
 //!
-//! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`cause`],
-//! [`recovery`] → [`report`]. This crate knows no file format and writes no output.
+//! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`queue`],
+//! [`worker_time`], [`cause`], [`recovery`] → [`policy`] → [`report`]. This crate knows no file format and writes no
+//! output.
 //!
 //! ```no_run
 //! let options = stormtrace_analysis::Options::default();
@@ -18,6 +19,7 @@ pub mod copies;
 pub mod correlate;
 pub mod detect;
 pub mod events;
+pub mod extremes;
 pub mod facts;
 pub mod finding;
 pub mod fingerprint;
@@ -25,16 +27,22 @@ pub mod fold;
 pub mod impact;
 pub mod link;
 pub mod lives;
+pub mod pelt;
 pub mod place;
+pub mod policy;
+pub mod queue;
 pub mod read;
 pub mod recovery;
 pub mod report;
+pub mod route;
+pub mod service;
 pub mod statistics;
 pub mod stretch;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;
 pub mod waits;
+pub mod worker_time;
 
 mod assemble;
 

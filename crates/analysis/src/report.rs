@@ -6,7 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+
+mod judgement;
+
+pub use judgement::{Bound, Extreme, Extremes, PolicyInForce, Rule, Unit, Value};
 
 /// A UTC instant in microseconds since 1970; serialised as RFC 3339 with six fraction digits and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,8 +64,14 @@ pub struct Report {
     pub timeline: Timeline,
     /// Totals over all inputs, incident or not.
     pub totals: Totals,
+    /// The first and the worst of what a policy limits, over all inputs.
+    pub extremes: Extremes,
     /// Judgement by the policy in force.
     pub verdict: Verdict,
+    /// The policy in force; `None` when nothing was judged.
+    pub policy: Option<PolicyInForce>,
+    /// What each rule of the policy says.
+    pub rules: Vec<Rule>,
     /// One sentence: what happened, when, how bad, whether it held.
     pub headline: String,
     /// What could not be said and why, in plain sentences.
@@ -155,7 +165,7 @@ pub struct Clock {
 }
 
 /// Kinds of incident (design.md, section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -168,7 +178,7 @@ pub enum Kind {
 }
 
 /// How bad.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Severity {
@@ -212,10 +222,14 @@ pub struct Incident {
     pub detection: Vec<String>,
     /// Counts.
     pub impact: Impact,
+    /// Where the workers' time went; `None` where nothing tells, and for isolated failures.
+    pub worker_time: Option<WorkerTime>,
     /// Why.
     pub diagnosis: Diagnosis,
     /// Kill to request to backend to blocker.
     pub links: Vec<Link>,
+    /// The same kills, counted by what they were stuck in, most first.
+    pub chains: Vec<Chain>,
     /// Coincidence of series after shifting events to their start.
     pub correlations: Vec<Correlation>,
     /// What operators did.
@@ -314,12 +328,129 @@ pub struct Saturation {
     pub workers: Option<u64>,
     /// Most http-lane requests in flight at nginx.
     pub peak_in_flight: Option<u64>,
-    /// Seconds with all workers busy.
+    /// Seconds with all workers busy, by the replay of the accept queue and by workers' own lines.
     pub saturated_s: Option<f64>,
-    /// Most requests waiting for a worker.
+    /// Most requests waiting for a worker, those whose client had gone included.
     pub queue_peak: Option<u64>,
-    /// Worker seconds spent blocked.
+    /// Worker seconds that requests held a worker inside the incident (methods 3.4); `Incident::worker_time` divides them.
     pub blocked_worker_s: Option<f64>,
+    /// Mean share of the workers that were busy, 0 to 1.
+    pub utilisation: Option<f64>,
+    /// All workers were busy for two beats (8 s), or the accept queue overflowed, or held more than its backlog.
+    pub saturated: Option<bool>,
+    /// When that began.
+    pub saturated_at: Option<Time>,
+    /// What proves it.
+    pub signs: Vec<Statement>,
+    /// 95th percentile of the wait in the accept queue, of requests whose arrival and acceptance are known, seconds.
+    pub queue_wait_p95_s: Option<f64>,
+    /// The longest such wait, seconds.
+    pub queue_wait_max_s: Option<f64>,
+    /// Requests whose connection to Odoo took 0.9 s or more: the accept queue was full.
+    pub accept_queue_overflows: Option<u64>,
+    /// Longest time to connect, seconds.
+    pub longest_connect_s: Option<f64>,
+    /// Requests that were executed after their client had been given up on inside the incident: work for nobody.
+    pub ghost_requests: Option<u64>,
+    /// Worker seconds of those, also after the incident's end.
+    pub ghost_worker_s: Option<f64>,
+    /// Little's law as a check of the data; `None` without `$request_time`.
+    pub littles_law: Option<LittlesLaw>,
+    /// Whether latency rose before the processors were saturated.
+    pub order: Ordering,
+    /// What cannot be said here and why, in sentences.
+    pub lost: Vec<String>,
+}
+
+/// A sentence and where it can be looked up.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Statement {
+    /// One sentence, without a full stop.
+    pub statement: String,
+    /// Where to look.
+    pub refs: Vec<Reference>,
+}
+
+/// Little's law inside the incident, http lane at nginx.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LittlesLaw {
+    /// Integral of the requests in flight over the length.
+    pub mean_in_flight: f64,
+    /// Relative difference between that integral and the summed, clipped request times: 0 in sound data.
+    pub mismatch: Option<f64>,
+    /// Requests ended a second.
+    pub rate_per_s: f64,
+    /// Their mean `$request_time`, seconds.
+    pub mean_request_s: Option<f64>,
+    /// Rate times mean; only where the incident lasts ten mean durations.
+    pub expected_in_flight: Option<f64>,
+}
+
+/// Whether latency rose before the processors were saturated (methods 3.3). Both onsets are intervals.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Ordering {
+    /// `before`, `not_before` or `not_decidable`.
+    pub answer: &'static str,
+    /// Why, in words.
+    pub reason: String,
+    /// Latency rose after this instant …
+    pub latency_rose_after: Option<Time>,
+    /// … and by this one: a request had then lasted longer than the limit.
+    pub latency_rose_by: Option<Time>,
+    /// The 90th percentile counts as risen above this, ms.
+    pub latency_limit_ms: Option<f64>,
+    /// Median of the 90th percentiles (per 30 s) before the incident, ms; `None` where there is too little before it.
+    pub latency_baseline_ms: Option<f64>,
+    /// The processors became 90 % busy, for two samples, after this instant …
+    pub processor_saturated_after: Option<Time>,
+    /// … and by this one.
+    pub processor_saturated_by: Option<Time>,
+    /// Usual time between host samples, seconds.
+    pub processor_step_s: Option<f64>,
+    /// Share of the incident that host samples cover, 0 to 1.
+    pub processor_coverage: Option<f64>,
+    /// The first saturated sample.
+    pub refs: Vec<Reference>,
+}
+
+/// Where the workers' time went (methods 3.4): worker seconds inside the incident, divided in several ways.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WorkerTime {
+    /// Workers × length of the incident, worker seconds.
+    pub capacity_worker_s: Option<f64>,
+    /// Worker seconds that requests held a worker.
+    pub busy_worker_s: f64,
+    /// One division each: `activity`, `endpoint`, `query`, `root_blocker`, `cron_job`.
+    pub divisions: Vec<Division>,
+}
+
+/// One way of dividing the workers' time.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Division {
+    /// `activity`, `endpoint`, `query`, `root_blocker` or `cron_job`.
+    pub by: &'static str,
+    /// Largest first.
+    pub rows: Vec<WorkerTimeRow>,
+    /// Worker seconds in rows that are not listed.
+    pub others_worker_s: f64,
+    /// Busy worker seconds that belong to no row; `None` where the rows are not parts of the busy time (cron jobs).
+    pub unattributed_worker_s: Option<f64>,
+}
+
+/// One row.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WorkerTimeRow {
+    /// What it is attributed to.
+    pub name: String,
+    /// Worker seconds.
+    pub worker_s: f64,
+    /// Share of the capacity, 0 to 1; a suspect below 0.2 cannot be the only cause.
+    pub share_of_capacity: Option<f64>,
+    /// Requests, waits, statements or runs.
+    pub count: u64,
+    /// An example: the longest one.
+    #[serde(rename = "ref")]
+    pub reference: Option<Reference>,
 }
 
 /// How sure a diagnosis is.
@@ -366,6 +497,8 @@ pub struct Cause {
     pub cause: &'static str,
     /// Part it played.
     pub role: Role,
+    /// Its weight is that of a probable cause or more; else it was considered and is listed for completeness.
+    pub evidenced: bool,
     /// The evidenced cause that explains this one.
     pub explained_by: Option<&'static str>,
     /// Weight of evidence, decibans.
@@ -438,8 +571,30 @@ pub struct Link {
     pub backend: Option<LinkBackend>,
     /// The session at the end of the chain of waits.
     pub root_blocker: Option<LinkBlocker>,
-    /// `exact`, `probable` or `set`.
+    /// `exact`: no other whole fits, or the `candidates` that do are the same failure (target, status, second); `probable`:
+    /// the best, but not proven; `set`: one of the candidates.
     pub confidence: &'static str,
+    /// Why, in short sentences.
+    pub reasons: Vec<String>,
+}
+
+/// Kills that ended the same kind of request behind the same session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chain {
+    /// Kills.
+    pub kills: u64,
+    /// First of them.
+    pub first: Time,
+    /// Last of them.
+    pub last: Time,
+    /// Method of the request; null where it is not known which request it was.
+    pub method: Option<String>,
+    /// Path of the request.
+    pub path: Option<String>,
+    /// Kills of which the backend is known.
+    pub backends: u64,
+    /// The session that all of these backends waited for.
+    pub root_blocker: Option<LinkBlocker>,
 }
 
 /// A kill in a link.
@@ -601,6 +756,14 @@ pub struct Endpoint {
     pub max_ms: Option<f64>,
     /// 5xx.
     pub failed: u64,
+    /// Requests that ended inside an incident (isolated failures are none).
+    pub incident_count: u64,
+    /// 5xx among them.
+    pub incident_failed: u64,
+    /// 95th percentile inside incidents, ms.
+    pub incident_p95_ms: Option<f64>,
+    /// 95th percentile outside all incidents, ms.
+    pub baseline_p95_ms: Option<f64>,
     /// Share of the http lane's summed request time; `None` in other lanes.
     pub share_of_busy_time: Option<f64>,
 }
@@ -610,13 +773,17 @@ pub struct Endpoint {
 pub struct Query {
     /// Normalised text.
     pub fingerprint: String,
-    /// Logged executions.
+    /// Logged executions; 0 for one that was only seen waiting.
     pub calls: u64,
     /// Sum of durations.
     pub total_s: f64,
     /// Longest.
     pub max_s: f64,
-    /// Time spent waiting for locks.
+    /// Part of the total inside incidents.
+    pub incident_total_s: f64,
+    /// Waits for locks, of executions that never ended too; `None` where waits would not be seen.
+    pub waits: Option<u64>,
+    /// Time spent in those.
     pub lock_wait_s: Option<f64>,
     /// An example.
     pub example_ref: Option<Reference>,
@@ -687,6 +854,8 @@ pub struct Totals {
     pub bus_by_status: BTreeMap<u16, u64>,
     /// Distinct kills (as `Kills::total`).
     pub kills: u64,
+    /// Cron workers among them; nobody waits for those.
+    pub cron_kills: u64,
     /// All worker ends by reason.
     pub kills_by_reason: BTreeMap<String, u64>,
     /// `timeout after` lines, repeats included.

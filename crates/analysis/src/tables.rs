@@ -1,11 +1,16 @@
 //! Event tables: requests by endpoint, statements by fingerprint. The one place that knows polars.
 
+use std::collections::BTreeMap;
+
 use polars::prelude::{Column, DataFrame, PolarsResult};
+use rustc_hash::FxHashMap;
 
 use crate::events::{Events, PostgresFact};
 use crate::place::Places;
 use crate::report::{Endpoint, Query};
+use crate::route::route;
 use crate::statistics::quantile;
+use crate::waits::Waits;
 
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
@@ -38,12 +43,14 @@ pub fn requests(events: &Events) -> PolarsResult<DataFrame> {
     ])
 }
 
-/// Endpoints by share of busy time.
+/// Endpoints by share of busy time. `incidents` are their spans, µs: what ended outside all of them is the baseline.
 ///
 /// # Errors
 /// What polars says.
-pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
+pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<Endpoint>> {
     let frame = requests(events)?;
+    let incidents = joined(incidents);
+    let ends = frame.column("end_us")?.i64()?;
     let (lanes, methods, routes) =
         (frame.column("lane")?.str()?, frame.column("method")?.str()?, frame.column("route")?.str()?);
     let (statuses, times) = (frame.column("status")?.u32()?, frame.column("request_time_us")?.i64()?);
@@ -58,6 +65,16 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
         let mut sorted: Vec<i64> = rows.iter().filter_map(|row| times.get(*row)).collect();
         sorted.sort_unstable();
         let ms = |q: f64| quantile(&sorted, q).map(|us| us as f64 / 1e3);
+        let (during, outside): (Vec<usize>, Vec<usize>) =
+            rows.iter().partition(|row| ends.get(**row).is_some_and(|us| within(&incidents, us)));
+        let p95_ms = |rows: &[usize]| {
+            let mut sorted: Vec<i64> = rows.iter().filter_map(|row| times.get(*row)).collect();
+            sorted.sort_unstable();
+            quantile(&sorted, 0.95).map(|us| us as f64 / 1e3)
+        };
+        let failed = |rows: &[usize]| {
+            rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500)).count() as u64
+        };
         let own: i64 = sorted.iter().sum();
         let http = lanes.get(first) == Some("http");
         endpoints.push(Endpoint {
@@ -73,8 +90,11 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
             p95_ms: ms(0.95),
             p99_ms: ms(0.99),
             max_ms: ms(1.0),
-            failed: rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500)).count()
-                as u64,
+            failed: failed(&rows),
+            incident_count: during.len() as u64,
+            incident_failed: failed(&during),
+            incident_p95_ms: p95_ms(&during),
+            baseline_p95_ms: p95_ms(&outside),
             share_of_busy_time: (http && busy > 0).then(|| own as f64 / busy as f64),
         });
     }
@@ -89,63 +109,159 @@ pub fn endpoints(events: &Events) -> PolarsResult<Vec<Endpoint>> {
     Ok(endpoints)
 }
 
-/// Logged statements by total time.
-#[must_use]
-pub fn queries(events: &Events, places: &Places<'_>) -> Vec<Query> {
-    let mut waited: std::collections::BTreeMap<(u32, i64), i64> = std::collections::BTreeMap::new();
-    for event in &events.postgres {
-        if let PostgresFact::Acquired { pid, waited_us } = event.fact {
-            waited.insert((pid, event.us), waited_us);
+/// Spans in order, overlapping ones as one.
+fn joined(spans: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut sorted = spans.to_vec();
+    sorted.sort_unstable();
+    let mut joined: Vec<(i64, i64)> = Vec::new();
+    for (from, to) in sorted {
+        match joined.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
         }
     }
-    let mut rows: std::collections::BTreeMap<u32, Query> = std::collections::BTreeMap::new();
-    for event in &events.postgres {
-        let PostgresFact::Duration { duration_us, query } = event.fact else { continue };
-        let seconds = duration_us as f64 / 1e6;
-        let wait: i64 = waited
-            .range((event.pid, event.us - duration_us)..=(event.pid, event.us + 1000))
-            .map(|(_, us)| *us)
-            .sum();
-        let row = rows.entry(query).or_insert_with(|| Query {
-            fingerprint: events.texts.get(query).to_owned(),
-            calls: 0,
-            total_s: 0.0,
-            max_s: 0.0,
-            lock_wait_s: Some(0.0),
-            example_ref: Some(places.reference(event.input, event.line, event.us)),
-        });
-        row.calls += 1;
-        row.total_s += seconds;
-        row.max_s = row.max_s.max(seconds);
-        row.lock_wait_s = row.lock_wait_s.map(|total| total + wait as f64 / 1e6);
-    }
-    let mut queries: Vec<Query> = rows.into_values().collect();
-    queries.sort_by(|a, b| b.total_s.total_cmp(&a.total_s).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
-    queries.truncate(MOST_ROWS);
-    queries
+    joined
 }
 
-/// A path with its numbers replaced, so that `/web/image/res.users/7/avatar_128` and its siblings are one route.
+fn within(spans: &[(i64, i64)], us: i64) -> bool {
+    let next = spans.partition_point(|(_, to)| *to < us);
+    spans.get(next).is_some_and(|(from, _)| *from <= us)
+}
+
+#[derive(Default)]
+struct Statement {
+    calls: u64,
+    total_us: i64,
+    max_us: i64,
+    incident_us: i64,
+    waits: u64,
+    wait_us: i64,
+    /// Input, line, µs of the longest one, else of a wait.
+    example: Option<(u32, u64, i64)>,
+}
+
+/// Statements by total time: those whose duration was logged, and those seen waiting for locks. A wait without a statement
+/// of its own belongs to the one that its backend was running.
 #[must_use]
-pub fn route(path: &str) -> String {
-    let segment = |segment: &str| {
-        let hexadecimal = segment.len() >= 7
-            && segment.contains(|c: char| c.is_ascii_digit())
-            && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        if !segment.is_empty() && (segment.bytes().all(|byte| byte.is_ascii_digit()) || hexadecimal) {
-            "*".to_owned()
-        } else {
-            segment.to_owned()
+pub fn queries(events: &Events, incidents: &[(i64, i64)], places: &Places<'_>) -> Vec<Query> {
+    let incidents = joined(incidents);
+    let waits = Waits::of(events, i64::MIN, i64::MAX);
+    let mut rows: BTreeMap<u32, Statement> = BTreeMap::new();
+    let mut runs: FxHashMap<u32, Vec<(i64, i64, u32)>> = FxHashMap::default();
+    for event in &events.postgres {
+        let PostgresFact::Duration { duration_us, query } = event.fact else { continue };
+        let from = event.us.saturating_sub(duration_us);
+        runs.entry(event.pid).or_default().push((event.us, from, query));
+        let row = rows.entry(query).or_default();
+        row.calls += 1;
+        row.total_us = row.total_us.saturating_add(duration_us);
+        let overlap = incidents.iter().map(|(start, end)| (event.us.min(*end) - from.max(*start)).max(0));
+        row.incident_us = row.incident_us.saturating_add(overlap.sum::<i64>());
+        if row.calls == 1 || duration_us > row.max_us {
+            row.max_us = duration_us;
+            row.example = Some((event.input, event.line, event.us));
         }
-    };
-    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+    }
+    for wait in &waits.waits {
+        // A backend runs one statement at a time: the first to end after the wait began.
+        let own = runs.get(&wait.pid).map(Vec::as_slice).unwrap_or_default();
+        let next = own.get(own.partition_point(|(end, _, _)| *end < wait.from_us));
+        let around = next.filter(|(_, from, _)| *from <= wait.to_us).map(|(_, _, query)| *query);
+        let query = around.unwrap_or(wait.query);
+        if query == 0 {
+            continue;
+        }
+        let row = rows.entry(query).or_default();
+        row.waits += 1;
+        row.wait_us = row.wait_us.saturating_add((wait.to_us - wait.from_us).max(0));
+        row.example = row.example.or(Some(wait.place));
+    }
+    let logs_waits = !waits.waits.is_empty()
+        || events.snapshots.iter().any(|snapshot| snapshot.total.is_some())
+        || events.settings.iter().any(|setting| setting.name == "log_lock_waits" && setting.value == "on");
+    let mut rows: Vec<(u32, Statement)> = rows.into_iter().collect();
+    rows.sort_by(|a, b| {
+        let weight = |row: &Statement| row.total_us.max(row.wait_us);
+        weight(&b.1).cmp(&weight(&a.1)).then_with(|| events.texts.get(a.0).cmp(events.texts.get(b.0)))
+    });
+    rows.truncate(MOST_ROWS);
+    rows.into_iter()
+        .map(|(query, row)| Query {
+            fingerprint: events.texts.get(query).to_owned(),
+            calls: row.calls,
+            total_s: row.total_us as f64 / 1e6,
+            max_s: row.max_us as f64 / 1e6,
+            incident_total_s: row.incident_us as f64 / 1e6,
+            waits: logs_waits.then_some(row.waits),
+            lock_wait_s: logs_waits.then_some(row.wait_us as f64 / 1e6),
+            example_ref: row.example.map(|(input, line, us)| places.reference(input, line, us)),
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::events::{Access, Lane, PostgresEvent};
+
     #[test]
-    fn ids_in_paths_are_one_route() {
-        assert_eq!(super::route("/web/image/res.users/7/avatar_128"), "/web/image/res.users/*/avatar_128");
-        assert_eq!(super::route("/web/assets/399-0bc5ebb/x.js"), "/web/assets/*/x.js");
+    fn endpoints_inside_incidents_against_the_rest() {
+        let mut events = Events::default();
+        let (method, first, second) =
+            (events.texts.add("POST"), events.texts.add("/web/sale/1"), events.texts.add("/web/sale/2"));
+        let line = |end_us: i64, path: u32, request_time_us: i64, status: u16| Access {
+            end_us,
+            request_time_us: Some(request_time_us),
+            upstream_us: None,
+            connect_us: None,
+            never_connected: false,
+            status,
+            upstream_status: status,
+            client: 0,
+            upstream_port: 8069,
+            lane: Lane::Http,
+            path,
+            method,
+            fingerprint: 0,
+            input: 0,
+            line: 1,
+        };
+        events.access =
+            vec![line(5, first, 20_000, 200), line(15, second, 9_000_000, 504), line(30, first, 40_000, 200)];
+        let rows = endpoints(&events, &[(12, 20), (10, 15)]).unwrap();
+        assert_eq!(rows.len(), 1);
+        let row = &rows[0];
+        assert_eq!((row.route.as_str(), row.count, row.failed), ("/web/sale/*", 3, 1));
+        assert_eq!((row.incident_count, row.incident_failed), (1, 1));
+        assert_eq!((row.incident_p95_ms, row.baseline_p95_ms), (Some(9000.0), Some(40.0)));
+    }
+
+    #[test]
+    fn a_wait_belongs_to_the_statement_of_its_backend() {
+        let mut events = Events::default();
+        let (update, select) = (events.texts.add("UPDATE a"), events.texts.add("SELECT b"));
+        let event = |us: i64, pid: u32, query: u32, fact: PostgresFact| PostgresEvent {
+            us,
+            pid,
+            application: 0,
+            query,
+            fact,
+            fingerprint: 0,
+            input: 0,
+            line: 1,
+        };
+        let s = 1_000_000;
+        events.postgres = vec![
+            event(11 * s, 7, 0, PostgresFact::StillWaiting { pid: 7, waited_us: s, holders: vec![1] }),
+            event(12 * s, 8, select, PostgresFact::StillWaiting { pid: 8, waited_us: s, holders: vec![1] }),
+            event(40 * s, 7, 0, PostgresFact::Acquired { pid: 7, waited_us: 30 * s }),
+            event(41 * s, 7, 0, PostgresFact::Duration { duration_us: 31 * s, query: update }),
+        ];
+        let rows = queries(&events, &[(20 * s, 30 * s)], &Places { labels: &[] });
+        let row = |name: &str| rows.iter().find(|row| row.fingerprint == name).unwrap();
+        assert_eq!((row("UPDATE a").calls, row("UPDATE a").lock_wait_s), (1, Some(30.0)));
+        assert_eq!(row("UPDATE a").incident_total_s, 10.0);
+        // It never finished, so its duration was never logged.
+        assert_eq!((row("SELECT b").calls, row("SELECT b").waits), (0, Some(1)));
     }
 }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Finds when a worker-timeout storm in Odoo began, what caused it and whether recovery held.
+///
+/// Give it what was captured: Odoo, nginx and PostgreSQL logs, pg_stat_activity snapshots, host metrics,
+/// configuration. Files are told by their content, archives and compressed files included; names do not matter.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Arguments {
@@ -15,12 +18,46 @@ pub struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  stormtrace analyze capture/                       the text report
-  stormtrace analyze capture/ -o report.html -o report.json
-  stormtrace analyze odoo.log access.log.1.gz       single files
-  zcat odoo.log.gz | stormtrace analyze -           standard input
-  stormtrace inspect capture/                       what each file was taken for
-  stormtrace explain slow_queries                   what a cause is told by
+  stormtrace analyze capture/                         what happened, why, did recovery hold
+  stormtrace analyze capture/ -o report.html          the same for a browser
+  stormtrace check capture/ -o junit.xml              pass or fail, for a pipeline
+  stormtrace inspect capture/                         what each file was taken for
+  stormtrace explain slow_queries                     what a cause is told by
+
+Exit codes:
+  0    done; check: pass
+  1    check: fail
+  2    bad usage, unreadable input or bad policy; one sentence on standard error
+  3    check: warn
+  4    check: unknown, the capture does not show enough
+  130  interrupted";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  stormtrace analyze capture/
+  stormtrace analyze capture/ -o report.html -o report.json -o incidents.csv
+  stormtrace analyze odoo.log access.log.1.gz         single files
+  stormtrace analyze sosreport.tar.xz                 archives, without unpacking them
+  zcat odoo.log.gz | stormtrace analyze -             standard input
+  stormtrace analyze capture/ --since 2026-11-23T18:00:00Z --until 2026-11-23T19:00:00Z
+  stormtrace analyze access.log --nginx-log-format '$remote_addr [$time_local] \"$request\" $status $request_time'
+
+Exit codes: 0 whatever was found; 2 bad usage or unreadable input. For a verdict as exit code see check.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  stormtrace check capture/                           judge by the built-in policy
+  stormtrace check capture/ -o junit.xml -o report.html
+  stormtrace check --print-policy > policy.toml       start a policy of your own
+  stormtrace check capture/ --policy policy.toml
+  stormtrace check capture/ -q && echo healthy
+
+Exit codes: 0 pass; 1 fail; 2 bad usage, unreadable input or bad policy; 3 warn; 4 unknown.";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  stormtrace inspect capture/
+  stormtrace inspect capture/ --format json
 
 Exit codes: 0 done; 2 bad usage or unreadable input.";
 
@@ -28,15 +65,20 @@ Exit codes: 0 done; 2 bad usage or unreadable input.";
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print the incident report; write others with -o
+    #[command(after_help = ANALYZE_EXAMPLES)]
     Analyze(Analyze),
+    /// Judge a capture by a policy; the exit code is the verdict
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
     /// Show what each file was taken for, its span, zone, line ledger and copies
+    #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
     /// Show what a cause is told by, with weights, and what to do about it
     Explain(Explain),
 }
 
 const LIMITS: &str = "\
-Limits (--limit NAME=VALUE; bytes may end in K, M, G or T), each for one file with all that is inside it:
+Change a limit (repeatable). Each is for one file with all that is inside it; bytes may end in K, M, G or T:
   expanded=64G         bytes that decompressing makes in all
   entry=16G            bytes of one entry of an archive, or of one compressed file
   entries=100000       entries of archives
@@ -50,17 +92,20 @@ Limits (--limit NAME=VALUE; bytes may end in K, M, G or T), each for one file wi
                        a zip from a pipe or inside an archive must fit
 What reaches a limit is named in the report, and everything else is still read.";
 
-/// What to read and how.
+/// How to read.
 #[derive(Debug, Args)]
 pub struct Reading {
-    /// Files or directories; - is standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    /// Leave out everything before this time, such as 2026-11-23T18:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Leave out everything after this time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
     /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
     #[arg(long, value_name = "TEMPLATE")]
     pub nginx_log_format: Vec<String>,
-    /// Change a limit on what one file may cost (repeatable); see below
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Change a limit on what one file may cost, such as entries=200000 (repeatable; --help lists them)
+    #[arg(long, value_name = "NAME=VALUE", long_help = LIMITS)]
     pub limit: Vec<String>,
     /// Threads to use; the result does not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
@@ -72,41 +117,68 @@ pub struct Reading {
 
 /// `analyze`.
 #[derive(Debug, Args)]
-#[command(after_help = LIMITS)]
 pub struct Analyze {
-    /// What to read.
-    #[command(flatten)]
-    pub reading: Reading,
-    /// Form of standard output
-    #[arg(long, default_value = "text", value_name = "text|json|html|markdown")]
-    pub format: String,
-    /// Write a report to FILE, its form by extension: .txt .json .html .md (repeatable)
+    /// Files or directories; - is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write a report to FILE, its form by extension: .html .json .md .txt .csv .xml (repeatable)
     #[arg(short, long, value_name = "FILE")]
     pub output: Vec<PathBuf>,
-    /// Leave out everything before this time, such as 2026-11-23T18:30:00Z
-    #[arg(long, value_name = "TIME")]
-    pub since: Option<String>,
-    /// Leave out everything after this time
-    #[arg(long, value_name = "TIME")]
-    pub until: Option<String>,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|json|html|markdown|csv|junit")]
+    pub format: String,
     /// How long recovery must hold without a break, such as 15m, 900s or 1h [default: 15m]
     #[arg(long, value_name = "TIME", value_parser = duration_us)]
     pub hold: Option<i64>,
     /// Print nothing on standard output
     #[arg(short, long)]
     pub quiet: bool,
+    /// How to read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Files or directories; - is standard input
+    #[arg(required_unless_present = "print_policy", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Judge by this policy instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Print the built-in policy, explained, to start one of your own
+    #[arg(long, exclusive = true)]
+    pub print_policy: bool,
+    /// Write a report to FILE, its form by extension: .xml (JUnit) .html .json .md .txt .csv (repeatable)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Vec<PathBuf>,
+    /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|json|junit|markdown")]
+    pub format: String,
+    /// How long recovery must hold without a break, such as 15m, 900s or 1h [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = duration_us)]
+    pub hold: Option<i64>,
+    /// Print nothing on standard output; the exit code tells
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How to read.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// `inspect`.
 #[derive(Debug, Args)]
-#[command(after_help = LIMITS)]
 pub struct Inspect {
-    /// What to read.
-    #[command(flatten)]
-    pub reading: Reading,
+    /// Files or directories; - is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
     /// Form of standard output
     #[arg(long, default_value = "text", value_name = "text|json")]
     pub format: String,
+    /// How to read.
+    #[command(flatten)]
+    pub reading: Reading,
 }
 
 /// `explain`.

@@ -1,9 +1,11 @@
 //! `stormtrace`: arguments, wiring, exit codes, nothing else.
 
 mod arguments;
+mod command;
 mod exit_code;
 mod explain;
 mod output;
+mod signal;
 
 use std::process::ExitCode;
 
@@ -20,9 +22,11 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    signal::watch();
     let outcome = match &arguments.command {
-        Command::Analyze(analyze) => output::analyze(analyze),
-        Command::Inspect(inspect) => output::inspect(inspect),
+        Command::Analyze(analyze) => command::analyze(analyze),
+        Command::Check(check) => command::check(check),
+        Command::Inspect(inspect) => command::inspect(inspect),
         Command::Explain(explain) => explain::explain(explain),
     };
     match outcome {

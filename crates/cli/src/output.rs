@@ -1,94 +1,24 @@
-//! Running a command and writing what it found.
+//! Where reports go: standard output, and files that are whole or not there.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use stormtrace_analysis::report::Report;
-use stormtrace_report::{Options, Writer};
+use stormtrace_report::{Options, View, Writer, by_extension};
 
-use crate::arguments::{Analyze, Color, Inspect, Reading};
-use crate::exit_code;
+use crate::arguments::{Color, Reading};
+use crate::{exit_code, signal};
 
-/// `stormtrace analyze`.
-pub fn analyze(arguments: &Analyze) -> Result<u8> {
-    let standard = writer_named(&arguments.format)?;
-    let mut files = Vec::new();
-    for path in &arguments.output {
-        let Some(writer) = stormtrace_report::by_extension(path) else {
-            bail!("{}: the extension names no known form (.txt, .json, .html, .md)", path.display());
-        };
-        refuse_inside_evidence(path, &arguments.reading.paths)?;
-        files.push((path, writer));
-    }
-    let options = stormtrace_analysis::Options {
-        read: reading(&arguments.reading)?,
-        since_us: arguments.since.as_deref().map(instant).transpose()?,
-        until_us: arguments.until.as_deref().map(instant).transpose()?,
-        hold_us: arguments.hold,
-    };
-    let report =
-        in_pool(&arguments.reading, || stormtrace_analysis::analyze(&arguments.reading.paths, &options))?;
-    for (path, writer) in files {
-        write_file(path, writer, &report).with_context(|| path.display().to_string())?;
-    }
-    if !arguments.quiet {
-        let mut out = BufWriter::new(io::stdout().lock());
-        standard.write(&report, &terminal_options(&arguments.reading), &mut out)?;
-        out.flush()?;
-    }
-    Ok(exit_code::PASS)
-}
-
-/// `stormtrace inspect`.
-pub fn inspect(arguments: &Inspect) -> Result<u8> {
-    if !matches!(arguments.format.as_str(), "text" | "json") {
-        bail!("--format {}: inspect knows text and json", arguments.format);
-    }
-    let options = stormtrace_analysis::Options { read: reading(&arguments.reading)?, ..Default::default() };
-    let report =
-        in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.reading.paths, &options))?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    if arguments.format == "json" {
-        stormtrace_report::json::write_inspect(&report, &terminal_options(&arguments.reading), &mut out)?;
-    } else {
-        stormtrace_report::text::write_inspect(&report, &terminal_options(&arguments.reading), &mut out)?;
-    }
-    out.flush()?;
-    Ok(exit_code::PASS)
-}
-
-fn writer_named(name: &str) -> Result<&'static dyn Writer> {
-    stormtrace_report::by_name(name)
-        .with_context(|| format!("--format {name}: no such form (text, json, html, markdown)"))
-}
-
-fn reading(arguments: &Reading) -> Result<stormtrace_analysis::read::Options> {
-    let mut options = stormtrace_analysis::read::Options {
-        nginx_log_formats: arguments.nginx_log_format.clone(),
-        ..Default::default()
-    };
-    for setting in &arguments.limit {
-        options.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
-    }
-    Ok(options)
-}
-
-/// Runs `work` on the number of threads asked for.
-fn in_pool<E: Into<anyhow::Error> + Send>(
-    arguments: &Reading,
-    work: impl FnOnce() -> Result<Report, E> + Send,
-) -> Result<Report> {
-    let mut builder = rayon::ThreadPoolBuilder::new();
-    if let Some(threads) = arguments.threads {
-        builder = builder.num_threads(threads.clamp(1, 256));
-    }
-    builder.build().context("no threads")?.install(work).map_err(Into::into)
-}
-
-fn terminal_options(arguments: &Reading) -> Options {
-    options_for(arguments.color)
+/// Writes to standard output. A reader that went away wanted no more: the command goes on to its exit code.
+pub fn print(
+    write: impl FnOnce(&Options, &mut dyn Write) -> io::Result<()>,
+    reading: &Reading,
+    view: View,
+) -> Result<()> {
+    let options = Options { view, ..options_for(reading.color) };
+    to_standard_output(|out| write(&options, out))
 }
 
 /// Options for standard output.
@@ -101,14 +31,50 @@ pub fn options_for(color: Color) -> Options {
     Options { color, ..Options::default() }
 }
 
-/// An RFC 3339 time, µs UTC.
-fn instant(text: &str) -> Result<i64> {
-    let (stamp, used) = stormtrace_logs::timestamp::iso(text.as_bytes())
-        .with_context(|| format!("{text}: not a time such as 2026-11-23T18:30:00Z"))?;
-    if used != text.len() {
-        bail!("{text}: not a time such as 2026-11-23T18:30:00Z");
+/// Writes text of our own to standard output.
+pub fn print_plain(text: &str) -> Result<()> {
+    to_standard_output(|out| out.write_all(text.as_bytes()))
+}
+
+fn to_standard_output(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()).context("standard output") {
+        Err(error) if !exit_code::is_closed_pipe(&error) => Err(error),
+        _ => {
+            // What is left in the buffer has no reader.
+            let _ = out.into_parts();
+            Ok(())
+        }
     }
-    Ok(stamp.us)
+}
+
+/// Files to write, each with its form.
+pub struct Files<'a>(Vec<(&'a Path, &'static dyn Writer)>);
+
+impl<'a> Files<'a> {
+    /// Looks up the forms before anything is read, so that a mistake costs no time.
+    pub fn named(paths: &'a [PathBuf], inputs: &[PathBuf]) -> Result<Self> {
+        let mut files = Vec::new();
+        for path in paths {
+            let Some(writer) = by_extension(path) else {
+                bail!(
+                    "{}: the extension names no known form (.html, .json, .md, .txt, .csv, .xml)",
+                    path.display()
+                );
+            };
+            refuse_inside_evidence(path, inputs)?;
+            files.push((path.as_path(), writer));
+        }
+        Ok(Files(files))
+    }
+
+    /// Writes them all.
+    pub fn write(&self, report: &Report, view: View) -> Result<()> {
+        for (path, writer) in &self.0 {
+            write_file(path, *writer, report, view).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
 }
 
 /// Evidence is never written to.
@@ -131,19 +97,19 @@ fn refuse_inside_evidence(path: &Path, inputs: &[PathBuf]) -> Result<()> {
 }
 
 /// Writes beside the target and renames: a report is whole or not there.
-fn write_file(path: &Path, writer: &dyn Writer, report: &Report) -> Result<()> {
+fn write_file(path: &Path, writer: &dyn Writer, report: &Report, view: View) -> Result<()> {
     let name = path.file_name().context("no file name")?.to_string_lossy().into_owned();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let result = (|| -> io::Result<()> {
-        let file: File = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        let mut out = BufWriter::new(file);
-        writer.write(report, &Options::default(), &mut out)?;
-        out.flush()?;
-        out.get_ref().sync_all()?;
-        fs::rename(&temporary, path)
-    })();
+    let mut out = BufWriter::new(signal::create(&temporary)?);
+    let options = Options { view, ..Options::default() };
+    let result = writer
+        .write(report, &options, &mut out)
+        .and_then(|()| out.flush())
+        .and_then(|()| out.get_ref().sync_all())
+        .and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
         let _ = fs::remove_file(&temporary);
     }
+    signal::keep();
     Ok(result?)
 }

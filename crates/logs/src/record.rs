@@ -683,16 +683,21 @@ pub struct KernelRecord<'a> {
     pub message: &'a [u8],
 }
 
+/// Name of the setting that says: not all of this file could be read, so what it does not set is not known.
+pub const UNREADABLE: &str = "(unreadable)";
+
 /// One setting of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// `odoo`, `nginx` or `postgresql`.
+    /// `odoo`, `nginx`, `postgresql`, `postgresql session` (printed by psql, so in force) or `host`.
     pub program: &'static str,
     /// Option name as its program spells it; nginx: the directive, prefixed by its location in brackets where it has
-    /// one, such as `proxy_read_timeout` or `[/websocket] proxy_pass`.
+    /// one, such as `proxy_read_timeout` or `[/websocket] proxy_pass`. [`UNREADABLE`] says that some are missing.
     pub name: String,
     /// Value as written, quotes removed, secrets not.
     pub value: String,
     /// Line inside the record, 0 for its first.
     pub line_in_record: u32,
+    /// Blocks around it. A block is a setting too (its arguments are the value); what it holds follows, one deeper.
+    pub depth: u8,
 }

@@ -25,6 +25,69 @@ const STRETCH: usize = 5_000;
 /// Shapes that the fixtures do not hold, each with the name its file would have.
 const FURTHER: &[(&str, &str)] = &[
     (
+        "syslog-odoo.log",
+        "Odoo Server 10.0:db1:INFO:werkzeug:172.22.230.214 - - [20/Jun/2017 03:29:16] \"GET /web HTTP/1.1\" 200 -
+127.0.0.1 - - [2016-04-13 07:28:47] \"POST /longpolling/poll HTTP/1.0\" 200 330 50.016353
+",
+    ),
+    (
+        "ir_logging.csv",
+        "id,create_uid,create_date,name,type,dbname,level,message,path,func,line
+8,,2026-11-23 18:32:56.204,odoo.service.server,server,prod,ERROR,WorkerHTTP (22412) timeout after 18s,/x/server.py,process_timeout,1
+9,,2026-11-23 18:32:57.204,odoo.http,server,prod,ERROR,\"Exception during request handling.
+Traceback (most recent call last):
+KeyError: \"\"a\"\"\",/x/http.py,dispatch,1
+",
+    ),
+    (
+        "dmesg.txt",
+        "[    0.000000] Linux version 6.1.0
+[    1.500000] rtc_cmos 00:00: setting system clock to 2026-11-23T18:00:00 UTC (1795456800)
+[   11.500000] Out of memory: Killed process 12743 (odoo) total-vm:2373320kB
+",
+    ),
+    (
+        "activity.txt",
+        "2026-11-23T18:31:17Z
+{\"pid\":3768,\"state\":\"active\",\"age\":\"00:00:03\",\"query\":\"update acc\"}
+2026-11-23T18:31:18Z
+<table border=\"1\">
+<tr><th>pid</th><th>state</th><th>query</th></tr>
+<tr><td>3768</td><td>active</td><td>update<br />
+acc</td></tr>
+</table>
+2026-11-23T18:31:19Z
+pid;state;age;query
+3768;active;00:00:03;update acc
+",
+    ),
+    (
+        "activity.json",
+        "{\"sample_ts\":\"2026-11-23T18:31:17Z\",\"pid\":3768,\"state\":\"active\",\"query\":\"update acc\"}
+{\"sample_ts\":\"2026-11-23T18:31:18Z\",\"pid\":3768,\"state\":\"active\",\"query\":\"update acc\"}
+",
+    ),
+    (
+        "cloudsql.json",
+        r#"{"insertId":"s=1","labels":{"a":"b"},"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","severity":"INFO","textPayload":"2026-11-23 18:24:34.383 UTC [123]: [1-1] db=p,user=u LOG:  duration: 12.5 ms  statement: SELECT \"a\"","timestamp":"2026-11-23T18:24:34.383456Z"}
+{"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","textPayload":"2026-11-23 18:24:35.383 UTC [123]: [2-1] db=p,user=u ERROR:  canceling statement due to user request","timestamp":"2026-11-23T18:24:35.383456Z"}
+"#,
+    ),
+    (
+        "heroku.log",
+        "2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-1]  sql_error_code = 00000 LOG:  duration: 12.5 ms  statement: SELECT 1
+2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-2]  \tFROM x
+2026-11-23T18:24:35.342Z app[postgres.24]: [VIOLET] [3-1]  sql_error_code = 57014 FEHLER:  storniere Anfrage wegen Benutzeraufforderung
+",
+    ),
+    (
+        "pgbouncer.log",
+        "2026-11-23 18:24:34.005 UTC [1] LOG C-0x56059d2f0410: db/user@10.1.2.3:64507 login attempt: db=db user=user tls=no
+2026-11-23 18:24:35.005 UTC [1] LOG C-0x56059d2f0410: db/user@10.1.2.3:64507 closing because: query_wait_timeout (age=151s)
+2026-11-23 18:24:36.123 UTC [1] LOG stats: 12 xacts/s, 33 queries/s, in 4012 B/s, out 9077 B/s, xact 1200 us, query 800 us, wait 120345 us
+",
+    ),
+    (
         "postgresql.json",
         r#"{"timestamp":"2026-11-23 18:24:34.383 UTC","pid":12106,"session_id":"6b0484e2.2f4a","line_num":1,"session_start":"2026-11-23 18:24:34 UTC","txid":0,"error_severity":"LOG","message":"starting PostgreSQL 15.20","backend_type":"postmaster","query_id":0}
 {"timestamp":"2026-11-23 18:24:34.383 UTC","pid":12106,"session_id":"6b0484e2.2f4a","line_num":2,"session_start":"2026-11-23 18:24:34 UTC","txid":0,"error_severity":"LOG","message":"listening on IPv4 address \"127.0.0.1\", port 5433","backend_type":"postmaster","query_id":0}

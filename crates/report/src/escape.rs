@@ -69,6 +69,52 @@ pub fn html_attr(text: &str) -> String {
     html(text, false)
 }
 
+/// For XML 1.0 text and quoted attributes: what XML cannot hold becomes visible. Since every `>` is escaped, no
+/// `]]>` is left. Line breaks stay in text; an attribute would fold them, so there they become visible.
+fn xml(text: &str, keep_breaks: bool) -> String {
+    let mut safe = String::with_capacity(text.len().saturating_add(text.len() / 8));
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&apos;"),
+            '\n' if keep_breaks => safe.push(character),
+            // These two are no characters of XML; surrogates are none of Rust.
+            '\u{fffe}' | '\u{ffff}' => push_visible(&mut safe, character),
+            _ if is_unsafe(character) => push_visible(&mut safe, character),
+            _ => safe.push(character),
+        }
+    }
+    safe
+}
+
+/// For the text of an XML element.
+#[must_use]
+pub fn xml_text(text: &str) -> String {
+    xml(text, true)
+}
+
+/// For a quoted XML attribute.
+#[must_use]
+pub fn xml_attr(text: &str) -> String {
+    xml(text, false)
+}
+
+/// A CSV cell of text, quoted. Spreadsheets run what begins like a formula, even behind blanks or a quote, so such
+/// text gets an apostrophe in front.
+#[must_use]
+pub fn csv_cell(text: &str) -> String {
+    let text = terminal(text);
+    let start = text
+        .trim_start_matches(|character: char| character.is_whitespace() || matches!(character, '"' | '\''));
+    // The wide forms are folded to the plain ones by some spreadsheets.
+    let formula = start.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let guard = if formula { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
 fn longest_run(text: &str, wanted: char) -> usize {
     let (mut longest, mut current) = (0usize, 0usize);
     for character in text.chars() {
@@ -159,6 +205,25 @@ mod tests {
         assert_eq!(html_text("</script><b a=\"'`&"), "&lt;/script&gt;&lt;b a=&quot;&#39;&#96;&amp;");
         assert_eq!(html_text("a\n\tb\x1b"), "a\n\tb\\x1b");
         assert_eq!(html_attr("\" onload=x\n"), "&quot; onload=x\\x0a");
+    }
+
+    #[test]
+    fn xml_holds_only_its_characters() {
+        assert_eq!(xml_text("a]]>b<&\"'\n"), "a]]&gt;b&lt;&amp;&quot;&apos;\n");
+        assert_eq!(xml_attr("a\nb\u{0}\u{1b}\u{fffe}\u{ffff}"), "a\\x0ab\\x00\\x1b\\u{fffe}\\u{ffff}");
+    }
+
+    #[test]
+    fn csv_cells_are_no_formulas() {
+        for text in
+            ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\"=1", "'=1", "＝1", "＋1", "－1", "＠1", "\u{a0}=1"]
+        {
+            let cell = csv_cell(text);
+            assert!(cell.starts_with("\"'") && cell.ends_with('"'), "{cell}");
+        }
+        assert_eq!(csv_cell("\t=1\r"), "\"\\x09=1\\x0d\"");
+        assert_eq!(csv_cell("a=b, \"c\""), "\"a=b, \"\"c\"\"\"");
+        assert_eq!(csv_cell(""), "\"\"");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use stormtrace_analysis::report::Report;
 
 use crate::escape::is_unsafe;
 use crate::secret::masked;
-use crate::{Options, Writer};
+use crate::{Options, View, Writer};
 
 /// The JSON writer.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +28,7 @@ impl Writer for Json {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        if options.inspect {
+        if options.view == View::Inputs {
             return write_inspect(report, options, out);
         }
         let report = without_secrets(report);
@@ -63,6 +63,9 @@ fn without_secrets(report: &Report) -> Report {
     for finding in &mut report.findings {
         [&mut finding.title, &mut finding.detail, &mut finding.fix].into_iter().for_each(hide);
     }
+    for rule in &mut report.rules {
+        hide(&mut rule.statement);
+    }
     for query in &mut report.queries {
         hide(&mut query.fingerprint);
     }
@@ -72,6 +75,7 @@ fn without_secrets(report: &Report) -> Report {
             cause.culprit.iter_mut().filter_map(|culprit| culprit.query.as_mut()).for_each(hide);
             cause.evidence.iter_mut().for_each(|evidence| hide(&mut evidence.statement));
         }
+        incident.chains.iter_mut().filter_map(|chain| chain.path.as_mut()).for_each(hide);
         for link in &mut incident.links {
             link.request.iter_mut().chain(&mut link.candidates).for_each(|request| hide(&mut request.path));
             link.backend.iter_mut().filter_map(|backend| backend.query.as_mut()).for_each(hide);

@@ -1,13 +1,15 @@
-//! Writes a [`Report`] as text, JSON, HTML or Markdown.
+//! Writes a [`Report`] as text, JSON, HTML, Markdown, JUnit XML or CSV.
 //!
 //! Writers compute nothing: every figure is in the report already. One file per form; each escapes what came
 //! from logs for its own sink through [`escape`], because a log line is written by whoever can send a request.
 
 pub mod chart;
+pub mod csv;
 pub mod escape;
 pub mod explain;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 mod secret;
 pub mod text;
@@ -31,13 +33,25 @@ pub struct Options {
     pub color: bool,
     /// Columns of the terminal, for wrapping sentences.
     pub width: usize,
-    /// Write only what each input was taken for, no analysis.
-    pub inspect: bool,
+    /// How much of it.
+    pub view: View,
+}
+
+/// How much of a report the forms for people show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum View {
+    /// Everything.
+    #[default]
+    Whole,
+    /// What each input was taken for, no analysis.
+    Inputs,
+    /// The verdict and the rules behind it. JSON and HTML are whole all the same.
+    Verdict,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { color: false, width: 100, inspect: false }
+        Self { color: false, width: 100, view: View::Whole }
     }
 }
 
@@ -55,12 +69,13 @@ pub trait Writer: Sync {
 }
 
 /// Every form there is.
-pub const WRITERS: &[&dyn Writer] = &[&text::Text, &json::Json, &html::Html, &markdown::Markdown];
+pub const WRITERS: &[&dyn Writer] =
+    &[&text::Text, &json::Json, &html::Html, &markdown::Markdown, &junit::Junit, &csv::Csv];
 
 /// The writer of that name.
 ///
 /// ```
-/// use stormtrace_analysis::report::{Report, Timeline, Tool, Totals, Verdict};
+/// use stormtrace_analysis::report::{Extremes, Report, Timeline, Tool, Totals, Verdict};
 /// use stormtrace_report::{Options, by_name};
 ///
 /// let report = Report {
@@ -76,7 +91,10 @@ pub const WRITERS: &[&dyn Writer] = &[&text::Text, &json::Json, &html::Html, &ma
 ///     findings: Vec::new(),
 ///     timeline: Timeline::default(),
 ///     totals: Totals::default(),
+///     extremes: Extremes::default(),
 ///     verdict: Verdict::Unknown,
+///     policy: None,
+///     rules: Vec::new(),
 ///     headline: "Nothing was read.".to_owned(),
 ///     notes: Vec::new(),
 /// };

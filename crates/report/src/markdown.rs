@@ -3,19 +3,19 @@
 use std::io::{Result, Write};
 
 use stormtrace_analysis::report::{
-    Cause, EvidenceStatus, Incident, Input, Link, LinkRequest, Reference, Report, Time,
+    Cause, EvidenceStatus, Incident, Input, Link, LinkBlocker, LinkRequest, Reference, Report, Time, Verdict,
 };
 
 use crate::escape::{markdown_code, markdown_code_cell, markdown_fence, markdown_text};
 use crate::secret::masked;
-use crate::{Options, Writer, words};
+use crate::{Options, View, Writer, words};
 
 /// The Markdown writer.
 #[derive(Debug, Clone, Copy)]
 pub struct Markdown;
 
 const REFERENCES_SHOWN: usize = 3;
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
 const ISOLATED_SHOWN: usize = 20;
 
 /// Log text as a sentence, without secrets.
@@ -52,8 +52,10 @@ impl Writer for Markdown {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        if options.inspect {
-            return what_was_read(report, out);
+        match options.view {
+            View::Inputs => return what_was_read(report, out),
+            View::Verdict => return verdict(report, out),
+            View::Whole => {}
         }
         summary(report, out)?;
         for incident in words::incidents(report) {
@@ -82,8 +84,13 @@ fn summary(report: &Report, out: &mut dyn Write) -> Result<()> {
     writeln!(out, "## Summary\n\n{}\n", safe(&report.headline))?;
     writeln!(
         out,
-        "Verdict: **{}**. Logs cover {}.\n",
+        "Verdict: **{}**{}. Logs cover {}.\n",
         words::verdict(report.verdict),
+        report
+            .policy
+            .as_ref()
+            .map(|policy| format!(" by {} ({})", policy_name(&policy.name), words::rule_counts(report)))
+            .unwrap_or_default(),
         words::window(report.window.as_ref())
     )?;
     if words::incidents(report).next().is_none() {
@@ -92,6 +99,43 @@ fn summary(report: &Report, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "No incident was found. Checked: {}.\n", safe(&covered))?;
     }
     Ok(())
+}
+
+/// The verdict and its rules, short enough for the summary of a pipeline.
+fn verdict(report: &Report, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "# {}: {}\n", words::verdict(report.verdict).to_uppercase(), safe(&report.headline))?;
+    if let Some(policy) = &report.policy {
+        writeln!(out, "Judged by {}: {}.\n", policy_name(&policy.name), words::rule_counts(report))?;
+    }
+    if report.rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "| Status | What | Seen | Passes | Where |\n|---|---|--:|--:|---|")?;
+    for rule in words::rules_by_gravity(report) {
+        let places: Vec<_> = match rule.status {
+            Verdict::Pass => Vec::new(),
+            _ => rule.refs.iter().take(REFERENCES_SHOWN).map(place_cell).collect(),
+        };
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            words::rule_status(rule),
+            safe(&rule.title),
+            safe(&words::rule_value(rule)),
+            safe(&words::rule_limit(rule)),
+            places.join(", ")
+        )?;
+    }
+    writeln!(out)?;
+    for rule in words::rules_by_gravity(report).filter(|rule| rule.status == Verdict::Unknown) {
+        writeln!(out, "- {}", safe(&rule.statement))?;
+    }
+    Ok(())
+}
+
+/// `the built-in policy`, or the file's name as code.
+fn policy_name(name: &str) -> String {
+    words::policy_built_in(name).map_or_else(|| markdown_code(name), str::to_owned)
 }
 
 /// Failures too few for an incident, a few lines each.
@@ -130,6 +174,7 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
         writeln!(out, "| {label} | {} |", safe(&value))?;
     }
     writeln!(out)?;
+    worker_time(incident, out)?;
     timeline(incident, out)?;
     writeln!(out, "### Root cause\n\n**{}**\n", safe(&words::diagnosis(incident)))?;
     if incident.diagnosis.causes.is_empty() {
@@ -137,9 +182,17 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     } else {
         writeln!(out, "_{}_\n", words::WEIGHTS)?;
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(cause, out)?;
     }
+    for (number, cause) in considered.into_iter().enumerate() {
+        if number == 0 {
+            writeln!(out, "Also considered:\n")?;
+        }
+        writeln!(out, "- {}", safe(&words::considered(cause)))?;
+    }
+    writeln!(out)?;
     if !incident.diagnosis.missing.is_empty() {
         writeln!(out, "Would decide, but is missing:\n")?;
         for missing in &incident.diagnosis.missing {
@@ -179,6 +232,35 @@ fn write_incident(incident: &Incident, out: &mut dyn Write) -> Result<()> {
                     .since
                     .map_or_else(|| "–".to_owned(), |since| words::clock_near(since, incident.start)),
                 safe(&criterion.detail)
+            )?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn worker_time(incident: &Incident, out: &mut dyn Write) -> Result<()> {
+    for (statement, refs) in words::worker_time::saturation(&incident.impact.saturation) {
+        writeln!(out, "- {}{}", safe(&statement), references(refs))?;
+    }
+    let Some(time) = &incident.worker_time else { return writeln!(out) };
+    writeln!(
+        out,
+        "\n### Where the workers' time went\n\n{}.\n",
+        safe(&words::worker_time::worker_time(time))
+    )?;
+    for (by, title, shown) in words::worker_time::DIVISIONS {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        writeln!(out, "| By {title} | Worker time | Share | Count | Where |\n|---|---:|---:|---:|---|")?;
+        for (name, seconds, share, count, place) in words::worker_time::rows(time, division, *shown) {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} |",
+                code_cell(&words::shortened(&words::one_line(&name), 200)),
+                words::duration(seconds),
+                share.map_or_else(|| "–".to_owned(), words::percent),
+                words::worker_time::counted(count),
+                place.map(place_cell).unwrap_or_default()
             )?;
         }
         writeln!(out)?;
@@ -266,7 +348,23 @@ fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
     }
     writeln!(
         out,
-        "### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
+        "### What the killed workers were doing\n\n| Kills | Request | Blocked by |\n|---|---|---|"
+    )?;
+    for chain in incident.chains.iter().take(LINKS_SHOWN) {
+        let request = match (&chain.method, &chain.path) {
+            (Some(method), Some(path)) => code_cell(&format!("{method} {}", words::shortened(path, 120))),
+            _ => "one of several requests, or unknown".to_owned(),
+        };
+        let kills = words::chain_kills(chain, incident.start);
+        writeln!(out, "| {kills} | {request} | {} |", blocked_by(chain.root_blocker.as_ref()))?;
+    }
+    let hidden = incident.chains.len().saturating_sub(LINKS_SHOWN);
+    if hidden > 0 {
+        writeln!(out, "\n… and {hidden} more")?;
+    }
+    writeln!(
+        out,
+        "\n### From each kill to its blocker\n\n| Killed | Request | Backend | Blocked by | Confidence | Where |\n\
          |---|---|---|---|---|---|"
     )?;
     for link in incident.links.iter().take(LINKS_SHOWN) {
@@ -281,7 +379,7 @@ fn links(incident: &Incident, out: &mut dyn Write) -> Result<()> {
             link.backend
                 .as_ref()
                 .map_or_else(|| words::UNKNOWN.to_owned(), |backend| backend.pid.to_string()),
-            blocked_by(link),
+            blocked_by(link.root_blocker.as_ref()),
             words::confidence(link.confidence),
             places.join(", ")
         )?;
@@ -305,8 +403,8 @@ fn requested(link: &Link) -> String {
     }
 }
 
-fn blocked_by(link: &Link) -> String {
-    let Some(blocker) = &link.root_blocker else { return words::UNKNOWN.to_owned() };
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return words::UNKNOWN.to_owned() };
     let mut text = blocker.pid.to_string();
     for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
         text.push_str(&format!(", {}", safe(detail)));

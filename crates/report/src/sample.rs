@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use stormtrace_analysis::policy::Policy;
 use stormtrace_analysis::report::*;
 
 /// What someone may send as a request target, an application name or a file name.
@@ -58,7 +59,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
         status,
         reference: reference("access.log", 1204, seconds),
     };
-    let links = (0..13)
+    let links: Vec<_> = (0..13)
         .map(|number| Link {
             kill: LinkKill {
                 time: at(125 + number * 20),
@@ -80,9 +81,17 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 reference: reference("pg_stat_activity.csv", 38, 120),
             }),
             confidence: if number % 4 == 3 { "set" } else { "exact" },
+            reasons: strings(&["the only request that ended with the kill"]),
         })
         .collect();
 
+    let worker_time_row = |name: &str, worker_s: f64, share_of_capacity: Option<f64>| WorkerTimeRow {
+        name: text(name),
+        worker_s,
+        share_of_capacity,
+        count: 12,
+        reference: Some(reference("odoo.log", 640, 90)),
+    };
     let incident = Incident {
         id: text("incident-1"),
         kind: Kind::WorkerTimeoutStorm,
@@ -133,8 +142,51 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 saturated_s: Some(1102.0),
                 queue_peak: Some(35),
                 blocked_worker_s: Some(6612.0),
+                saturated: Some(true),
+                signs: vec![Statement {
+                    statement: text("all 6 workers busy for 1102 s at a stretch from 18:31:20 UTC"),
+                    refs: vec![reference("access.log", 77, 15)],
+                }],
+                queue_wait_p95_s: Some(61.5),
+                queue_wait_max_s: Some(118.0),
+                ghost_requests: Some(7),
+                ghost_worker_s: Some(41.0),
+                order: Ordering {
+                    answer: "before",
+                    reason: text("latency rose, and the processors were never saturated"),
+                    ..Ordering::default()
+                },
+                ..Saturation::default()
             },
         },
+        worker_time: Some(WorkerTime {
+            capacity_worker_s: Some(7482.0),
+            busy_worker_s: 6612.0,
+            divisions: vec![
+                Division {
+                    by: "activity",
+                    rows: vec![worker_time_row("waiting for locks", 6000.0, Some(0.8))],
+                    others_worker_s: 0.0,
+                    unattributed_worker_s: Some(612.0),
+                },
+                Division {
+                    by: "endpoint",
+                    rows: vec![worker_time_row(
+                        "POST /web/dataset/call_kw/sale.order/action_confirm",
+                        5000.0,
+                        Some(0.67),
+                    )],
+                    others_worker_s: 100.0,
+                    unattributed_worker_s: Some(1512.0),
+                },
+                Division {
+                    by: "cron_job",
+                    rows: vec![worker_time_row("Mail: Email Queue Manager", 3.0, None)],
+                    others_worker_s: 0.0,
+                    unattributed_worker_s: None,
+                },
+            ],
+        }),
         diagnosis: Diagnosis {
             verdict: Certainty::Established,
             trigger: Some("lock_holder_idle_in_transaction"),
@@ -142,6 +194,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 Cause {
                     cause: "lock_holder_idle_in_transaction",
                     role: Role::Trigger,
+                    evidenced: true,
                     explained_by: None,
                     weight_db: 31.0,
                     summary: text(
@@ -180,7 +233,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                         pid: Some(8790),
                         application_name: Some(text("psql")),
                         state: Some(text("idle in transaction")),
-                        query: Some(text("UPDATE sale_order SET note = 'month end' WHERE company_id = 1")),
+                        query: Some(text("ALTER ROLE reporting PASSWORD 'hunter2'")),
                         age_s: Some(1247.0),
                         name: None,
                         reference: Some(reference("pg_stat_activity.csv", 38, 120)),
@@ -192,6 +245,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 Cause {
                     cause: "slow_queries",
                     role: Role::Symptom,
+                    evidenced: false,
                     explained_by: None,
                     weight_db: -6.0,
                     summary: text("Statements were slow because they waited."),
@@ -207,6 +261,7 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             ],
             missing: strings(&["host samples (sar or vmstat) for 18:30–18:52"]),
         },
+        chains: stormtrace_analysis::link::chains::count(&links),
         links,
         correlations: vec![Correlation {
             leader: "lock_waits",
@@ -283,7 +338,9 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
     };
     lone.diagnosis = Diagnosis::default();
     lone.recovery = Recovery::default();
+    lone.worker_time = None;
     lone.links.clear();
+    lone.chains.clear();
     lone.correlations.clear();
     lone.actions.clear();
 
@@ -331,6 +388,10 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 p99_ms: Some(120_400.0),
                 max_ms: Some(121_000.0),
                 failed: 9,
+                incident_count: 8,
+                incident_failed: 2,
+                incident_p95_ms: Some(119_000.0),
+                baseline_p95_ms: Some(431.0),
                 share_of_busy_time: Some(0.71),
             },
             Endpoint {
@@ -343,6 +404,10 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
                 p99_ms: None,
                 max_ms: None,
                 failed: 2,
+                incident_count: 8,
+                incident_failed: 2,
+                incident_p95_ms: Some(119_000.0),
+                baseline_p95_ms: Some(431.0),
                 share_of_busy_time: None,
             },
         ],
@@ -351,6 +416,8 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             calls: 58,
             total_s: 5402.0,
             max_s: 812.4,
+            incident_total_s: 5300.0,
+            waits: Some(57),
             lock_wait_s: Some(5204.0),
             example_ref: Some(reference("postgres.log.gz", 214, 90)),
         }],
@@ -413,12 +480,59 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
             kill_lines: 26,
             ..Totals::default()
         },
+        extremes: Extremes::default(),
         verdict: Verdict::Fail,
+        policy: Some(PolicyInForce { name: text("policy.toml"), settings: Policy::built_in() }),
+        rules: rules(text),
         headline: text(
             "Worker timeout storm from 18:30:00 to 18:50:47 UTC. 13 workers killed, 65 % of requests failed, because a psql session held a lock; recovered and held for 19 minutes.",
         ),
         notes: strings(&["CPU pressure cannot be judged: no host samples cover the incident."]),
     }
+}
+
+/// A rule of each status.
+fn rules(text: &dyn Fn(&str) -> String) -> Vec<Rule> {
+    let rule = |id: &str, status, value, limit: f64, unit, statement: &str| Rule {
+        id: id.to_owned(),
+        title: text(id),
+        status,
+        counts_as: status,
+        value,
+        limit: Some(Value::Number(limit)),
+        bound: Bound::AtMost,
+        unit,
+        statement: text(statement),
+        refs: vec![Reference { path: text("odoo.log"), line: 1503, time: None }],
+    };
+    let count = |value: f64| Some(Value::Number(value));
+    vec![
+        rule(
+            "kills",
+            Verdict::Fail,
+            count(13.0),
+            2.0,
+            Unit::Count,
+            "workers killed: 13; password = hunter2.",
+        ),
+        rule("http_500", Verdict::Pass, count(0.0), 10.0, Unit::Count, "answers 500: 0."),
+        rule(
+            "oldest_query_s",
+            Verdict::Unknown,
+            None,
+            120.0,
+            Unit::Seconds,
+            "oldest query: not known; no snapshots.",
+        ),
+        rule(
+            "failed_ratio",
+            Verdict::Warn,
+            count(0.02),
+            0.01,
+            Unit::Ratio,
+            "requests failed: 2 % [[ATTACHMENT|/etc/passwd]].",
+        ),
+    ]
 }
 
 /// The same without incident and with nothing known.

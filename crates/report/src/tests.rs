@@ -6,7 +6,9 @@ use std::path::Path;
 use stormtrace_analysis::report::*;
 
 use crate::sample::{empty, hostile, sample};
-use crate::{Options, WRITERS, Writer, by_extension, by_name};
+use crate::{Options, View, WRITERS, Writer, by_extension, by_name};
+
+const VIEWS: [View; 3] = [View::Whole, View::Inputs, View::Verdict];
 
 fn written(name: &str, report: &Report, options: &Options) -> String {
     let mut bytes = Vec::new();
@@ -18,11 +20,11 @@ fn written(name: &str, report: &Report, options: &Options) -> String {
 fn no_raw_control_reaches_any_form() {
     let report = hostile();
     for writer in WRITERS {
-        for inspect in [false, true] {
-            let options = Options { inspect, ..Options::default() };
+        for view in VIEWS {
+            let options = Options { view, ..Options::default() };
             let output = written(writer.name(), &report, &options);
             let raw = output.chars().find(|&found| found != '\n' && crate::escape::is_unsafe(found));
-            assert_eq!(raw, None, "{} inspect {inspect}", writer.name());
+            assert_eq!(raw, None, "{} {view:?}", writer.name());
         }
     }
 }
@@ -45,8 +47,8 @@ fn html_is_inert_and_self_contained() {
                       x2 y1 y2 width height d dx cx cy r text-anchor";
     let tags: Vec<_> = tags.split_whitespace().collect();
     let attributes: Vec<_> = attributes.split_whitespace().collect();
-    for inspect in [false, true] {
-        let output = written("html", &hostile(), &Options { inspect, ..Options::default() });
+    for view in VIEWS {
+        let output = written("html", &hostile(), &Options { view, ..Options::default() });
         assert!(output.contains(
             "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\""
         ));
@@ -129,7 +131,13 @@ fn markdown_outside_code(markdown: &str) -> String {
 
 #[test]
 fn markdown_holds_log_text_in_code_only() {
-    let output = written("markdown", &hostile(), &Options::default());
+    for view in VIEWS {
+        markdown_is_inert(view);
+    }
+}
+
+fn markdown_is_inert(view: View) {
+    let output = written("markdown", &hostile(), &Options { view, ..Options::default() });
     let outside = markdown_outside_code(&output);
     for raw in ["![", "](", "<script", "</script", "<img", "\n# head", "\n- [ ]"] {
         let escaped = outside.replace("\\[", "").replace("\\]", "").replace("\\<", "");
@@ -154,7 +162,7 @@ fn json_is_lossless() {
         serde_json::from_str(&written("json", &report, &Options::default())).unwrap();
     assert_eq!(value["headline"].as_str(), Some(report.headline.as_str()));
     assert_eq!(value["schema"], "stormtrace.report/1");
-    let inspection = written("json", &report, &Options { inspect: true, ..Options::default() });
+    let inspection = written("json", &report, &Options { view: View::Inputs, ..Options::default() });
     let inspection: serde_json::Value = serde_json::from_str(&inspection).unwrap();
     assert_eq!(inspection["inputs"][0]["path"].as_str(), Some(report.inputs[0].path.as_str()));
 }
@@ -170,7 +178,8 @@ fn text_says_what_matters() {
         "11 of 17 (65 %, 95 % CI 41–83 %)",
         "deadlocks unknown",
         "pg_stat_activity.csv:38",
-        "… and 3 more",
+        "What the killed workers were doing",
+        "… and 8 more",
         "not recognised: core.bin",
         "gzip stream ends early",
     ] {
@@ -179,6 +188,107 @@ fn text_says_what_matters() {
     let output = written("text", &empty(), &Options::default());
     assert!(output.starts_with("UNKNOWN  Nothing can be said") && output.contains("What was checked"));
     assert!(output.contains("kills     unknown") && output.contains("requests  unknown"), "{output}");
+}
+
+#[test]
+fn junit_is_one_case_a_rule() {
+    for report in [sample(&|text| text.to_owned()), hostile(), empty()] {
+        let output = written("junit", &report, &Options::default());
+        assert!(!output.contains("]]>") && !output.contains("[[ATTACHMENT"), "{output}");
+        let document = roxmltree::Document::parse(&output).unwrap();
+        let suites = document.root_element();
+        assert_eq!(suites.tag_name().name(), "testsuites");
+        let suite: Vec<_> = suites.children().filter(|child| child.is_element()).collect();
+        assert_eq!(suite.len(), 1);
+        let cases: Vec<_> = suite[0].children().filter(|child| child.has_tag_name("testcase")).collect();
+        let count = |name: &str| {
+            cases
+                .iter()
+                .filter(|case| case.children().any(|child| child.has_tag_name(name)))
+                .count()
+                .to_string()
+        };
+        for element in [suites, suite[0]] {
+            assert_eq!(element.attribute("tests"), Some(report.rules.len().to_string().as_str()));
+            assert_eq!(element.attribute("failures"), Some(count("failure").as_str()));
+            assert_eq!(element.attribute("skipped"), Some(count("skipped").as_str()));
+        }
+        assert_eq!((count("failure"), count("skipped")), ("1".to_owned(), "2".to_owned()));
+        let failure = cases[0].children().find(|child| child.has_tag_name("failure")).unwrap();
+        assert_eq!(cases[0].attribute("name"), Some("kills"));
+        assert!(failure.text().unwrap().starts_with("fail: workers killed: 13"));
+        assert!(failure.text().unwrap().contains("odoo.log"), "the place is in the body");
+    }
+}
+
+#[test]
+fn what_unknown_counts_as_decides_in_junit() {
+    let mut report = sample(&|text| text.to_owned());
+    for (counts_as, element) in [
+        (Verdict::Fail, "<failure type=\"unknown\""),
+        (Verdict::Warn, "<skipped"),
+        (Verdict::Pass, "<skipped"),
+    ] {
+        report.rules.retain(|rule| rule.status == Verdict::Unknown);
+        report.rules[0].counts_as = counts_as;
+        let output = written("junit", &report, &Options::default());
+        assert!(output.contains(element), "{output}");
+    }
+}
+
+/// Cells of CSV as RFC 4180 reads them.
+fn csv_rows(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => cell.extend(characters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\n' if !quoted => {
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            _ => cell.push(character),
+        }
+    }
+    assert!(!quoted && cell.is_empty() && row.is_empty(), "the last row is not ended");
+    rows
+}
+
+#[test]
+fn csv_is_a_register_of_incidents_without_formulas() {
+    let formula = sample(&|text| format!("=HYPERLINK(\"http://evil.example\")&{text}"));
+    for report in [sample(&|text| text.to_owned()), hostile(), formula, empty()] {
+        let rows = csv_rows(&written("csv", &report, &Options::default()));
+        assert_eq!(rows.len(), report.incidents.len() + 1);
+        for row in &rows {
+            assert_eq!(row.len(), rows[0].len());
+            assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{row:?}");
+        }
+        let column = rows[0].iter().position(|heading| heading == "workers_killed").unwrap();
+        let kills: u64 = rows[1..].iter().map(|row| row[column].parse::<u64>().unwrap()).sum();
+        assert_eq!(kills, report.incidents.iter().map(|incident| incident.impact.kills.total).sum::<u64>());
+    }
+}
+
+#[test]
+fn the_verdict_view_is_one_line_a_rule() {
+    let options = Options { view: View::Verdict, ..Options::default() };
+    let report = sample(&|text| text.to_owned());
+    let output = written("text", &report, &options);
+    assert!(output.starts_with("FAIL  Worker timeout storm"));
+    let order: Vec<&str> = ["\nFAIL ", "\nUNKNOWN ", "\nWARN ", "\nPASS "]
+        .into_iter()
+        .filter(|status| output.matches(status).count() == 1)
+        .collect();
+    assert_eq!(order.len(), 4, "{output}");
+    assert!(order.is_sorted_by_key(|status| output.find(status)), "{output}");
+    assert!(output.contains("of 4 rules, 1 fails, 1 is unknown, 1 warns, 1 passes"));
+    assert!(output.contains("no snapshots") && output.contains("odoo.log:1503"));
+    let markdown = written("markdown", &report, &options);
+    assert!(markdown.contains("| fail | kills | 13 | ≤ 2 | `odoo.log:1503` |"), "{markdown}");
+    assert!(written("html", &report, &options).contains("<h2>Judged by policy.toml</h2>"));
 }
 
 #[test]
@@ -239,8 +349,9 @@ fn lines_stay_narrow_and_paths_whole_where_needed() {
     let mut report = sample(&|text| text.to_owned());
     report.inputs[0].path.clone_from(&long);
     report.inputs[1].duplicate_of = Some(long.clone());
-    for (inspect, width) in [(false, 100), (false, 60), (true, 100)] {
-        let output = written("text", &report, &Options { inspect, width, ..Options::default() });
+    for (view, width) in [(View::Whole, 100), (View::Whole, 60), (View::Inputs, 100)] {
+        let output = written("text", &report, &Options { view, width, ..Options::default() });
+        let inspect = view == View::Inputs;
         assert_eq!(output.contains(&long), inspect, "{output}");
         assert!(output.contains(if inspect { "holds the same records as" } else { "copy of 1" }));
         let widest = output.lines().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -261,10 +372,9 @@ fn samples_can_be_written() {
         [("plain", sample(&|text| text.to_owned())), ("hostile", hostile()), ("empty", empty())]
     {
         for writer in WRITERS {
-            for inspect in [false, true] {
-                let kind = if inspect { "inspect" } else { "report" };
-                let file = format!("{name}.{kind}.{}", writer.extensions()[0]);
-                let output = written(writer.name(), &report, &Options { inspect, ..Options::default() });
+            for view in VIEWS {
+                let file = format!("{name}.{view:?}.{}", writer.extensions()[0]);
+                let output = written(writer.name(), &report, &Options { view, ..Options::default() });
                 fs::write(Path::new(&directory).join(file), output).unwrap();
             }
         }
@@ -283,4 +393,21 @@ fn writers_are_found_by_name_and_extension() {
     assert!(by_name("pdf").is_none());
     assert!(by_extension("report").is_none());
     assert_eq!(by_extension("a/B.HTML").map(Writer::name), Some("html"));
+}
+
+#[test]
+fn every_form_for_people_says_where_the_workers_time_went() {
+    let report = sample(&|text| text.to_owned());
+    for form in ["text", "markdown", "html"] {
+        let output = written(form, &report, &Options::default());
+        for words in [
+            "waiting for locks",
+            "1 h 40 min",
+            "nothing tells",
+            "latency rose before the processors were saturated",
+            "all 6 workers busy",
+        ] {
+            assert!(output.contains(words), "{form}: {words}");
+        }
+    }
 }

@@ -34,6 +34,7 @@ fn find(events: &Events) -> Vec<Action> {
         window: (0, 10_000 * SECOND),
         spans: &[],
         streams: &[],
+        ordering: &crate::align::Ordering::default(),
     };
     let labels = ["log".to_owned()];
     super::find(&picture, &Places { labels: &labels }, 0, 10_000 * SECOND)

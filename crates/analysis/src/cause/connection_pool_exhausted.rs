@@ -1,6 +1,6 @@
 //! `connection_pool_exhausted`: a process used up its own connection pool, db_maxconn (methods 4).
 
-use super::items::{considerable_s, counted, either, holds};
+use super::items::{MOSTLY_500, considerable_s, counted, either, holds};
 use super::{Answer, Family, Item, Suspect, nobody};
 use crate::report::Role;
 
@@ -20,24 +20,7 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -10.0,
             look: |m| counted(&m.messages.pool_full, 3, "times the connection pool was full"),
         },
-        Item {
-            asks: "most failures of the HTTP lane are 500",
-            family: Family::Requests,
-            present_db: 5.0,
-            absent_db: -8.0,
-            contradicted_db: -8.0,
-            look: |m| {
-                if !m.sources.access {
-                    return Answer::Unknown(super::items::NEED_ACCESS);
-                }
-                let requests = &m.requests;
-                holds(
-                    2 * requests.http_500.count > requests.failed.max(1),
-                    format!("{} of {} failures are 500", requests.http_500.count, requests.failed),
-                    requests.http_500.first.clone(),
-                )
-            },
-        },
+        Item { present_db: 5.0, absent_db: -8.0, contradicted_db: -8.0, ..MOSTLY_500 },
         Item {
             asks: "PostgreSQL refused nobody",
             family: Family::PostgresMessages,

@@ -1,7 +1,7 @@
 //! `cpu_bound_requests`: requests computed in Python and used up the processors (methods 4).
 
 use super::items::{
-    NEED_HOST, NEED_ODOO_INFO, NEED_SNAPSHOTS, NOT_STUCK, ONE_ROUTE, counted, database_idle, either, holds,
+    DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NEED_ODOO_INFO, NOT_STUCK, ONE_ROUTE, counted, holds,
     processors_busy, processors_calm, workers_stuck,
 };
 use super::{Answer, Family, Item, Suspect, mechanism};
@@ -46,25 +46,7 @@ pub const SUSPECT: Suspect = Suspect {
                 _ => Answer::Unknown(NEED_HOST),
             },
         },
-        Item {
-            asks: "nothing in PostgreSQL explains the time",
-            family: Family::Statements,
-            present_db: 3.0,
-            absent_db: -8.0,
-            contradicted_db: -8.0,
-            look: |m| match database_idle(m).filter(|_| workers_stuck(m)) {
-                Some(idle) => either(
-                    idle,
-                    format!(
-                        "sessions spent {:.0} s in long statements and {:.0} s waiting for locks",
-                        m.statements.own_s, m.locks.waited_s
-                    ),
-                    m.statements.reference.clone().or_else(|| m.locks.first.clone()),
-                ),
-                None if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
-                None => Answer::Unknown(NEED_SNAPSHOTS),
-            },
-        },
+        Item { present_db: 3.0, absent_db: -8.0, contradicted_db: -8.0, ..DATABASE_IDLE_WHILE_STUCK },
         Item {
             asks: "SQL is a small part of the time of stuck requests",
             family: Family::Routes,

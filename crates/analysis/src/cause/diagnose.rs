@@ -90,6 +90,7 @@ pub fn diagnose(measures: &Measures) -> Diagnosis {
                 let cause = Cause {
                     cause: candidate.suspect.id,
                     role,
+                    evidenced: candidate.gated || candidate.weighed.weight_db >= PROBABLE_DB.0,
                     explained_by: candidate.parent,
                     weight_db: candidate.weighed.weight_db,
                     summary: candidate.suspect.summary.to_owned(),

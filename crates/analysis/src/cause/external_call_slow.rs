@@ -1,8 +1,7 @@
 //! `external_call_slow`: requests waited for a service outside (methods 4).
 
 use super::items::{
-    NEED_HOST, NEED_SNAPSHOTS, NOT_STUCK, ONE_ROUTE, database_idle, either, holds, processors_calm,
-    workers_stuck,
+    DATABASE_IDLE_WHILE_STUCK, NEED_HOST, NOT_STUCK, ONE_ROUTE, either, holds, processors_calm, workers_stuck,
 };
 use super::{Answer, Family, Item, Suspect, mechanism};
 use crate::report::Culprit;
@@ -114,24 +113,11 @@ pub const SUSPECT: Suspect = Suspect {
                 // Locks that workers themselves hold while they wait outside are part of the picture.
                 let own_locks =
                     2 * m.locks.odoo_idle_roots > m.locks.roots && m.statements.own_s < m.locks.waited_s;
-                match database_idle(m).filter(|_| workers_stuck(m)) {
-                    Some(idle) => {
-                        let statement = format!(
-                            "sessions spent {:.0} s in long statements and {:.0} s waiting for locks",
-                            m.statements.own_s, m.locks.waited_s
-                        );
-                        let reference = m.statements.reference.clone().or_else(|| m.locks.first.clone());
-                        if !idle && own_locks {
-                            Answer::Present(
-                                format!("{statement}, held by Odoo's own idle sessions"),
-                                reference,
-                            )
-                        } else {
-                            either(idle, statement, reference)
-                        }
+                match (DATABASE_IDLE_WHILE_STUCK.look)(m) {
+                    Answer::Contradicted(statement, place) if own_locks => {
+                        Answer::Present(format!("{statement}, held by Odoo's own idle sessions"), place)
                     }
-                    None if !workers_stuck(m) => Answer::Unknown(NOT_STUCK),
-                    None => Answer::Unknown(NEED_SNAPSHOTS),
+                    answer => answer,
                 }
             },
         },

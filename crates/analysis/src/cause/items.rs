@@ -55,9 +55,10 @@ pub fn considerable_s(m: &Measures) -> f64 {
     (0.2 * workers).min(2.0) * m.length_s.max(1.0)
 }
 
-/// Workers were stuck: killed, or seconds long in one request. What kept them can be asked only then.
+/// Workers were stuck, until they were killed or seconds long in one request, for a considerable part of their time. What
+/// kept them can be asked only then: a few long reports keep no site from answering.
 pub fn workers_stuck(m: &Measures) -> bool {
-    m.ends.http_kills.count > 0 || m.routes.stuck >= 3
+    m.ends.http_stuck_s + m.routes.stuck_s >= considerable_s(m)
 }
 
 /// What to say where no worker was stuck.
@@ -111,3 +112,55 @@ pub const ONE_ROUTE: Item = Item {
 pub fn arrivals(m: &Measures) -> Result<f64, Answer> {
     m.requests.arrival_factor.ok_or(Answer::Unknown(NEED_ACCESS))
 }
+
+/// Nothing in PostgreSQL kept the workers. Each cause gives it its own weights.
+pub const DATABASE_IDLE: Item = Item {
+    asks: "nothing in PostgreSQL explains the time",
+    family: Family::Statements,
+    present_db: 0.0,
+    absent_db: 0.0,
+    contradicted_db: 0.0,
+    look: |m| match database_idle(m) {
+        Some(idle) => either(idle, database_time(m), database_place(m)),
+        None => Answer::Unknown(NEED_SNAPSHOTS),
+    },
+};
+
+/// The same, asked only where workers were stuck.
+pub const DATABASE_IDLE_WHILE_STUCK: Item = Item {
+    look: |m| if workers_stuck(m) { (DATABASE_IDLE.look)(m) } else { Answer::Unknown(NOT_STUCK) },
+    ..DATABASE_IDLE
+};
+
+/// What sessions spent their time on.
+pub fn database_time(m: &Measures) -> String {
+    format!(
+        "sessions spent {:.0} s in long statements and {:.0} s waiting for locks",
+        m.statements.own_s, m.locks.waited_s
+    )
+}
+
+/// Where that is seen.
+pub fn database_place(m: &Measures) -> Option<Reference> {
+    m.statements.reference.clone().or_else(|| m.locks.first.clone())
+}
+
+/// Workers answered, with an error.
+pub const MOSTLY_500: Item = Item {
+    asks: "most failures of the HTTP lane are 500",
+    family: Family::Requests,
+    present_db: 0.0,
+    absent_db: 0.0,
+    contradicted_db: 0.0,
+    look: |m| {
+        if !m.sources.access {
+            return Answer::Unknown(NEED_ACCESS);
+        }
+        let requests = &m.requests;
+        holds(
+            2 * requests.http_500.count > requests.failed.max(1),
+            format!("{} of {} failures are 500", requests.http_500.count, requests.failed),
+            requests.http_500.first.clone(),
+        )
+    },
+};

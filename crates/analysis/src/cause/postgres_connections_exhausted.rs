@@ -1,6 +1,6 @@
 //! `postgres_connections_exhausted`: PostgreSQL had no connection slots left (methods 4).
 
-use super::items::{NEED_POSTGRES, counted, holds};
+use super::items::{MOSTLY_500, NEED_POSTGRES, counted};
 use super::{Answer, Family, Item, Suspect, mechanism, nobody};
 
 /// The suspect.
@@ -30,24 +30,7 @@ pub const SUSPECT: Suspect = Suspect {
             contradicted_db: -3.0,
             look: |m| counted(&m.messages.slots_missing, 3, "errors of Odoo for lack of slots"),
         },
-        Item {
-            asks: "most failures of the HTTP lane are 500",
-            family: Family::Requests,
-            present_db: 3.0,
-            absent_db: -4.0,
-            contradicted_db: -4.0,
-            look: |m| {
-                if !m.sources.access {
-                    return Answer::Unknown(super::items::NEED_ACCESS);
-                }
-                let requests = &m.requests;
-                holds(
-                    2 * requests.http_500.count > requests.failed.max(1),
-                    format!("{} of {} failures are 500", requests.http_500.count, requests.failed),
-                    requests.http_500.first.clone(),
-                )
-            },
-        },
+        Item { present_db: 3.0, absent_db: -4.0, contradicted_db: -4.0, ..MOSTLY_500 },
     ],
     explained_by: &[],
     beside: mechanism,

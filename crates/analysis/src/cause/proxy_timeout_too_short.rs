@@ -1,7 +1,7 @@
 //! `proxy_timeout_too_short`: the proxy gave up sooner than the workers may take (methods 4). A misconfiguration shapes
 //! symptoms more often than it starts them: beside another trigger it is an amplifier.
 
-use super::items::{NEED_ODOO_INFO, arrivals, counted, either, holds};
+use super::items::{DATABASE_IDLE, NEED_ODOO_INFO, arrivals, counted, either, holds};
 use super::{Answer, Family, Item, Suspect, nobody};
 use crate::report::Role;
 
@@ -118,24 +118,7 @@ pub const SUSPECT: Suspect = Suspect {
                 _ => Answer::Unknown("nginx.conf and odoo.conf: how long proxy and worker wait"),
             },
         },
-        Item {
-            asks: "no session was stuck in PostgreSQL",
-            family: Family::Statements,
-            present_db: 1.0,
-            absent_db: -6.0,
-            contradicted_db: -6.0,
-            look: |m| match super::items::database_idle(m) {
-                Some(idle) => either(
-                    idle,
-                    format!(
-                        "sessions spent {:.0} s in long statements and {:.0} s waiting for locks",
-                        m.statements.own_s, m.locks.waited_s
-                    ),
-                    m.statements.reference.clone().or_else(|| m.locks.first.clone()),
-                ),
-                None => Answer::Unknown(super::items::NEED_SNAPSHOTS),
-            },
-        },
+        Item { present_db: 1.0, absent_db: -6.0, contradicted_db: -6.0, ..DATABASE_IDLE },
     ],
     explained_by: &[
         ("traffic_surge", |_| true),

@@ -1,6 +1,6 @@
 //! `traffic_surge`: more requests arrived than the workers can serve (methods 4).
 
-use super::items::{NEED_ACCESS, NEED_ODOO_INFO, NEED_SNAPSHOTS, arrivals, database_idle, either, holds};
+use super::items::{DATABASE_IDLE, NEED_ACCESS, NEED_ODOO_INFO, arrivals, either, holds};
 use super::{Answer, Family, Item, Suspect, mechanism, nobody};
 
 /// The suspect.
@@ -63,24 +63,7 @@ pub const SUSPECT: Suspect = Suspect {
                 )
             },
         },
-        Item {
-            asks: "nothing in PostgreSQL explains the time",
-            family: Family::Statements,
-            present_db: 3.0,
-            absent_db: -6.0,
-            contradicted_db: -6.0,
-            look: |m| match database_idle(m) {
-                Some(idle) => either(
-                    idle,
-                    format!(
-                        "sessions spent {:.0} s in long statements and {:.0} s waiting for locks",
-                        m.statements.own_s, m.locks.waited_s
-                    ),
-                    m.statements.reference.clone().or_else(|| m.locks.first.clone()),
-                ),
-                None => Answer::Unknown(NEED_SNAPSHOTS),
-            },
-        },
+        Item { present_db: 3.0, absent_db: -6.0, contradicted_db: -6.0, ..DATABASE_IDLE },
         Item {
             asks: "an access log shows the arrivals",
             family: Family::Arrivals,

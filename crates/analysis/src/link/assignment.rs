@@ -72,6 +72,71 @@ pub fn solve(cost: &[Vec<i64>]) -> Vec<usize> {
     column_of
 }
 
+/// For each row and column how much dearer the cheapest whole becomes at least when the row gets that column instead of its
+/// own: 0 for its own. Nothing is picked by chance where this is small elsewhere too.
+#[must_use]
+pub fn margins(cost: &[Vec<i64>], column_of: &[usize]) -> Vec<Vec<i64>> {
+    let rows = cost.len();
+    let columns = cost.first().map_or(0, Vec::len);
+    let at = |row: usize, column: usize| {
+        cost.get(row).and_then(|costs| costs.get(column)).copied().unwrap_or(FORBIDDEN)
+    };
+    let own = |row: usize| get(column_of, row);
+    let mut owner = vec![None; columns];
+    for (row, column) in column_of.iter().enumerate() {
+        set(&mut owner, *column, Some(row));
+    }
+    // How much dearer when each row takes the other's column, the shortest way round (Floyd 1962, Warshall 1962).
+    let mut moved: Vec<Vec<i64>> = (0..rows)
+        .map(|row| {
+            (0..rows)
+                .map(|other| if row == other { 0 } else { at(row, own(other)) - at(row, own(row)) })
+                .collect()
+        })
+        .collect();
+    for middle in 0..rows {
+        let through = moved.get(middle).cloned().unwrap_or_default();
+        for way in &mut moved {
+            let first = get(way, middle);
+            if first >= FORBIDDEN / 2 {
+                continue;
+            }
+            for (direct, second) in way.iter_mut().zip(&through) {
+                *direct = (*direct).min(first + second);
+            }
+        }
+    }
+    let free: Vec<usize> = (0..columns).filter(|column| get(&owner, *column).is_none()).collect();
+    // The cheapest way for each row to give its column away, ending at a column nobody has.
+    let leave: Vec<i64> = (0..rows)
+        .map(|row| free.iter().map(|column| at(row, *column) - at(row, own(row))).min().unwrap_or(FORBIDDEN))
+        .collect();
+    let give: Vec<i64> = moved
+        .iter()
+        .map(|way| way.iter().zip(&leave).map(|(way, leave)| way + leave).min().unwrap_or(FORBIDDEN))
+        .collect();
+    // What others may gain by a column that becomes free.
+    let gain: Vec<i64> =
+        (0..rows).map(|row| moved.iter().map(|way| get(way, row)).min().unwrap_or(0).min(0)).collect();
+    (0..rows)
+        .map(|row| {
+            (0..columns)
+                .map(|column| {
+                    let step = at(row, column) - at(row, own(row));
+                    match get(&owner, column) {
+                        Some(other) if other == row => 0,
+                        Some(other) => {
+                            let back = moved.get(other).map_or(FORBIDDEN, |way| get(way, row));
+                            step + back.min(get(&give, other) + get(&gain, row))
+                        }
+                        None => step + get(&gain, row),
+                    }
+                })
+                .collect()
+        })
+        .collect()
+}
+
 fn get<T: Copy + Default>(values: &[T], at: usize) -> T {
     values.get(at).copied().unwrap_or_default()
 }
@@ -125,6 +190,18 @@ mod tests {
                     .unwrap()
             }
             proptest::prop_assert_eq!(sum, best(&costs, &mut Vec::new()));
+            // The margin of every pair: never more than what the best assignment with that pair costs more.
+            for (row, margins) in margins(&costs, &found).iter().enumerate() {
+                for (column, margin) in margins.iter().enumerate() {
+                    let mut forced = costs.clone();
+                    for (other, cost) in forced[row].iter_mut().enumerate() {
+                        *cost += if other == column { 0 } else { 1000 };
+                    }
+                    let dearer = best(&forced, &mut Vec::new()) - sum;
+                    proptest::prop_assert!(*margin <= dearer && *margin >= 0);
+                    proptest::prop_assert!(costs.len() < 4 || *margin == dearer);
+                }
+            }
         }
     }
 }

@@ -327,6 +327,7 @@ mod tests {
             never_connected: false,
             status,
             upstream_status: status,
+            client: 0,
             upstream_port: 0,
             lane: Lane::Http,
             path: 0,
@@ -351,6 +352,7 @@ mod tests {
             window: (0, length * SECOND),
             spans: &[],
             streams: &[],
+            ordering: &crate::align::Ordering::default(),
         };
         let storm = (1000 * SECOND, 1100 * SECOND);
         let found = Found {

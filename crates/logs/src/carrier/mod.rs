@@ -6,9 +6,11 @@ use std::borrow::Cow;
 
 use crate::timestamp::Stamp;
 
+mod cloud;
 mod compose;
 mod docker;
 mod journald;
+mod logplex;
 mod plain;
 
 /// What is left of one entry when its carrier is peeled off.
@@ -49,12 +51,14 @@ pub const ALL: &[&dyn Carrier] = &[
     &journald::Json,
     &journald::Export,
     &docker::JsonFile,
+    &cloud::CloudJson,
     &compose::WithTimestamps,
     &compose::Plain,
     &journald::ShortFull,
     &journald::ShortIso,
     &journald::ShortPrecise,
     &journald::Short,
+    &logplex::Logplex,
     &docker::LogsTimestamps,
     &plain::Plain,
 ];

@@ -6,7 +6,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use super::curl_probe::date_output;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{KernelRecord, Record};
-use crate::timestamp::{Stamp, Zone, digits};
+use crate::timestamp::{SECOND_US, Stamp, Zone, digits};
 
 /// Kernel log.
 pub struct Kernel;
@@ -86,6 +86,22 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
     (killer || named || share >= 0.5).then(|| Claim { format: Box::new(Kernel), score })
 }
 
+/// The seconds since boot that stand first, in µs.
+fn since_boot_us(line: &[u8]) -> Option<i64> {
+    let line = line.strip_prefix(b"kernel: ").unwrap_or(line);
+    uptime(line)?;
+    let inside = line.get(1..memchr(b']', line)?)?.trim_ascii();
+    super::interval::decimal_us(inside)
+}
+
+/// `rtc_cmos 00:00: setting system clock to 2026-11-23T18:00:00 UTC (1795456800)`: that time, µs UTC.
+fn clock_set(message: &[u8]) -> Option<i64> {
+    const MARK: &[u8] = b"setting system clock to ";
+    let rest = message.get(memmem::find(message, MARK)? + MARK.len()..)?;
+    let seconds = rest.get(memchr(b'(', rest)? + 1..memchr(b')', rest)?)?;
+    digits(seconds)?.checked_mul(SECOND_US)
+}
+
 /// Pid and name of `Killed process P (NAME)`.
 fn victim(message: &[u8]) -> Option<(u32, &[u8])> {
     const MARK: &[u8] = b"Killed process ";
@@ -113,13 +129,31 @@ impl Format for Kernel {
         true
     }
 
-    fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+    /// The line that sets the clock dates those after it.
+    fn sequential(&self) -> bool {
+        true
+    }
+
+    fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         if raw.program.as_ref().is_some_and(|program| !program.starts_with(b"kernel")) {
             return Err("not_kernel");
         }
-        let (printed, message) = split(raw.text.trim_ascii_end());
-        let stamp = raw.outer.or(printed).ok_or("no_time")?;
+        let text = raw.text.trim_ascii_end();
+        let (printed, message) = split(text);
+        let since_boot = since_boot_us(text);
+        if let (Some(clock), Some(since_boot)) = (clock_set(message), since_boot) {
+            memory.last = Some(Stamp::utc(clock.saturating_sub(since_boot), SECOND_US));
+        }
+        let counted = || Some(Stamp { us: memory.last?.us.checked_add(since_boot?)?, ..memory.last? });
         let victim = victim(message);
+        let Some(stamp) = raw.outer.or(printed).or_else(counted) else {
+            // Seconds since an unknown boot: fine, unless it is the one record that needs a time.
+            return if victim.is_none() && since_boot.is_some() {
+                Ok(Record::Structure)
+            } else {
+                Err("no_time")
+            };
+        };
         Ok(Record::Kernel(KernelRecord {
             stamp,
             killed_pid: victim.map(|(pid, _)| pid),
@@ -134,7 +168,6 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
-    use crate::timestamp::SECOND_US;
 
     /// As `journalctl -k` leaves it once the carrier is peeled.
     const KILLED: &str = "Out of memory: Killed process 12743 (odoo) total-vm:2373320kB, anon-rss:1673320kB, file-rss:0kB, shmem-rss:0kB, UID:101 pgtables:4183kB oom_score_adj:0";
@@ -157,7 +190,7 @@ mod tests {
                 let name = String::from_utf8_lossy(record.killed_name).into_owned();
                 Ok((record.stamp.us, record.killed_pid.map(|pid| (pid, name))))
             }
-            other => panic!("{other:?}"),
+            _ => Err("structure"),
         }
     }
 
@@ -195,6 +228,22 @@ mod tests {
         );
         assert_eq!(parse(&format!("[ 1793.152108] {KILLED}"), None, None), Err("no_time"));
         assert_eq!(parse(KILLED, None, None), Err("no_time"));
+        // Once the clock is set, seconds since boot are a time.
+        let mut memory = Memory::default();
+        let mut at = |text: &str| {
+            let text = Cow::Owned(text.as_bytes().to_vec());
+            let raw = Raw { text, outer: None, program: None, orphan: false };
+            match Kernel.parse(&raw, &mut memory) {
+                Ok(Record::Kernel(record)) => Some(record.stamp.us),
+                Ok(_) => None,
+                Err(reason) => panic!("{reason}"),
+            }
+        };
+        assert_eq!(at("[    0.000000] Linux version 6.1.0"), None);
+        let set =
+            "[    1.500000] rtc_cmos 00:00: setting system clock to 2026-11-23T18:00:00 UTC (1795456800)";
+        assert_eq!(at(set), Some(1_795_456_800 * SECOND_US));
+        assert_eq!(at(&format!("[   11.500000] {KILLED}")), Some(1_795_456_810 * SECOND_US));
         assert_eq!(parse(KILLED, Some(7), Some(b"odoo")), Err("not_kernel"));
     }
 

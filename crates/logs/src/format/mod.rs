@@ -16,14 +16,17 @@ pub mod nginx_configuration;
 pub mod nginx_error;
 pub mod odoo;
 pub mod odoo_configuration;
+pub mod odoo_logging_table;
 pub mod pg_stat_activity;
 pub mod pg_stat_statements;
+pub mod pgbouncer;
 pub mod postgres_configuration;
 pub mod postgres_csvlog;
 pub mod postgres_jsonlog;
 pub mod postgres_message;
 pub mod postgres_settings;
 pub mod postgres_stderr;
+mod postgres_translations;
 pub mod sadf;
 pub mod sar;
 pub mod vmstat;
@@ -39,6 +42,8 @@ pub enum Source {
     NginxError,
     /// PostgreSQL server log.
     PostgresLog,
+    /// Log of pgbouncer, the connection pooler before PostgreSQL.
+    PgBouncer,
     /// Snapshots of `pg_stat_activity`, `pg_stat_statements` and settings read by psql.
     PgStatActivity,
     /// vmstat, sar, kernel log.
@@ -128,9 +133,11 @@ pub const DETECTORS: &[Detector] = &[
     odoo_configuration::detect,
     postgres_configuration::detect,
     odoo::detect,
+    odoo_logging_table::detect,
     postgres_csvlog::detect,
     postgres_jsonlog::detect,
     postgres_stderr::detect,
+    pgbouncer::detect,
     nginx_error::detect,
     nginx_access::detect,
     pg_stat_activity::detect,

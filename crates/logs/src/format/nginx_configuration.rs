@@ -4,18 +4,21 @@
 
 use super::nginx_access::LogFormat;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
-use crate::record::{Record, Setting, text};
+use crate::record::{Record, Setting, UNREADABLE, text};
 
 /// What an `nginx.conf` says.
 #[derive(Debug, Default)]
 pub struct NginxConfiguration {
-    /// Every directive outside of tables (`map`, `types`, `geo`). `line_in_record` counts from 0.
+    /// Every directive and block outside of tables (`map`, `types`, `geo`). `line_in_record` counts from 0.
     pub settings: Vec<Setting>,
     /// The formats that compiled, by name.
     pub log_formats: Vec<(String, LogFormat)>,
     /// Line (from 0) and reason of what could not be read.
     pub errors: Vec<(u32, String)>,
 }
+
+/// How the error of a directive begins that is well formed and only of no use to us.
+const LOG_FORMAT_ERROR: &str = "log_format: ";
 
 /// How a statement ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,13 +215,38 @@ fn place(words: &[String]) -> Option<String> {
 /// let configuration = stormtrace_logs::format::nginx_configuration::read(
 ///     b"upstream odoo { server 127.0.0.1:8069; }\nlocation /websocket {\n  proxy_read_timeout 720s; # a day\n}\n",
 /// );
-/// let [server, timeout] = configuration.settings.as_slice() else { panic!() };
-/// assert_eq!((server.name.as_str(), server.value.as_str()), ("[upstream odoo] server", "127.0.0.1:8069"));
+/// let [upstream, server, location, timeout] = configuration.settings.as_slice() else { panic!() };
+/// assert_eq!((upstream.name.as_str(), upstream.value.as_str(), upstream.depth), ("upstream", "odoo", 0));
+/// assert_eq!((server.name.as_str(), server.value.as_str(), server.depth), ("[upstream odoo] server", "127.0.0.1:8069", 1));
+/// assert_eq!((location.name.as_str(), location.value.as_str()), ("location", "/websocket"));
 /// assert_eq!((timeout.name.as_str(), timeout.line_in_record), ("[/websocket] proxy_read_timeout", 2));
 /// assert!(configuration.errors.is_empty());
 /// ```
 #[must_use]
 pub fn read(source: &[u8]) -> NginxConfiguration {
+    let mut configuration = read_statements(source);
+    let damage = configuration.errors.iter().find(|(_, error)| !error.starts_with(LOG_FORMAT_ERROR));
+    if let Some((line, error)) = damage.cloned() {
+        configuration.settings.push(Setting {
+            program: "nginx",
+            name: UNREADABLE.to_owned(),
+            value: error,
+            line_in_record: line,
+            depth: 0,
+        });
+    }
+    configuration
+}
+
+/// The name of a directive, with the place it stands in.
+fn full_name(places: &[Option<String>], name: &str) -> String {
+    match places.last() {
+        Some(Some(place)) => format!("[{place}] {name}"),
+        _ => name.to_owned(),
+    }
+}
+
+fn read_statements(source: &[u8]) -> NginxConfiguration {
     let mut configuration = NginxConfiguration::default();
     let source = source.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(source);
     let mut statements = Statements { rest: source, line: 0 };
@@ -226,21 +254,24 @@ pub fn read(source: &[u8]) -> NginxConfiguration {
     let mut places: Vec<Option<String>> = Vec::new();
     loop {
         let (words, line, end) = statements.next();
+        let depth = u8::try_from(places.len()).unwrap_or(u8::MAX);
+        let setting = |name: &str, arguments: &[String]| Setting {
+            program: "nginx",
+            name: full_name(&places, name),
+            value: arguments.join(" "),
+            line_in_record: line,
+            depth,
+        };
         match end {
             End::Directive => {
                 let Some((name, arguments)) = words.split_first() else { continue };
                 if name == "log_format" {
                     match LogFormat::from_arguments(arguments) {
                         Ok(format) => configuration.log_formats.push((format.name().to_owned(), format)),
-                        Err(error) => configuration.errors.push((line, format!("log_format: {error}"))),
+                        Err(error) => configuration.errors.push((line, format!("{LOG_FORMAT_ERROR}{error}"))),
                     }
                 }
-                let name = match places.last() {
-                    Some(Some(place)) => format!("[{place}] {name}"),
-                    _ => name.clone(),
-                };
-                let value = arguments.join(" ");
-                configuration.settings.push(Setting { program: "nginx", name, value, line_in_record: line });
+                configuration.settings.push(setting(name, arguments));
             }
             End::BlockOpens => match words.first().map(String::as_str) {
                 Some(name) if name.ends_with("_by_lua_block") => {
@@ -257,7 +288,12 @@ pub fn read(source: &[u8]) -> NginxConfiguration {
                     configuration.errors.push((line, "blocks nested too deep".to_owned()));
                     return configuration;
                 }
-                _ => places.push(place(&words).or_else(|| places.last().cloned().flatten())),
+                _ => {
+                    if let Some((name, arguments)) = words.split_first() {
+                        configuration.settings.push(setting(name, arguments));
+                    }
+                    places.push(place(&words).or_else(|| places.last().cloned().flatten()));
+                }
             },
             End::BlockCloses => {
                 if !words.is_empty() {
@@ -430,6 +466,7 @@ http {
         let half = read(&REAL.as_bytes()[..REAL.find("proxy_set_header").unwrap()]);
         assert!(found(&half).contains(&("proxy_read_timeout", "120s", 19)));
         assert_eq!(half.errors, [(19, "unexpected end of file".to_owned())]);
+        assert_eq!(found(&half).last(), Some(&(UNREADABLE, "unexpected end of file", 20)));
     }
 
     #[test]
@@ -437,15 +474,25 @@ http {
         let text = "server {\n location = /a { x 1; }\n location ^~ /b/ { x 2; }\n location ~* \\.(js|css)$ { x 3; }\n \
             location @c { if ($arg_a = \"}\") { x 4; } x 5; }\n location ~ \"^/d{2}\" { x 6; }\n x 7;\n}\n";
         let expected = [
+            ("server", "", 1),
+            ("location", "= /a", 2),
             ("[/a] x", "1", 2),
+            ("location", "^~ /b/", 3),
             ("[/b/] x", "2", 3),
+            ("location", "~* \\.(js|css)$", 4),
             ("[~* \\.(js|css)$] x", "3", 4),
+            ("location", "@c", 5),
+            ("[@c] if", "($arg_a = } )", 5),
             ("[@c] x", "4", 5),
             ("[@c] x", "5", 5),
+            ("location", "~ ^/d{2}", 6),
             ("[~ ^/d{2}] x", "6", 6),
             ("x", "7", 7),
         ];
-        assert_eq!(found(&read(text.as_bytes())), expected);
+        let configuration = read(text.as_bytes());
+        assert_eq!(found(&configuration), expected);
+        let depths: Vec<u8> = configuration.settings.iter().map(|setting| setting.depth).collect();
+        assert_eq!(depths, [0, 1, 2, 1, 2, 1, 2, 1, 2, 3, 2, 1, 2, 1]);
     }
 
     #[test]
@@ -487,7 +534,8 @@ http {
 }
 "##;
         let configuration = read(text.as_bytes());
-        assert_eq!(found(&configuration), [("proxy_read_timeout", "720s", 13)]);
+        let settings = found(&configuration);
+        assert_eq!(settings, [("http", "", 1), ("server", "", 6), ("proxy_read_timeout", "720s", 13)]);
         assert_eq!(configuration.errors, []);
         let cut = read(b"map $a $b {\n a 1;\n");
         assert_eq!(cut.errors, [(0, "block without a closing brace".to_owned())]);

@@ -1,4 +1,4 @@
-//! Odoo's own log, 10.0 to 20.0 (formats.md sections 1.1 to 1.7 and 11).
+//! Odoo's own log, 8.0 to 20.0 (formats.md sections 1.1 to 1.7 and 11). Up to 9.0 loggers are called `openerp.`.
 //!
 //! `YYYY-MM-DD HH:MM:SS,mmm PID LEVEL DB LOGGER: MESSAGE`, then the lines of a traceback or of a query.
 
@@ -16,6 +16,8 @@ use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
 use crate::timestamp::{Stamp, date_time_us, digits};
 
+mod dialects;
+
 /// Odoo's log.
 pub struct Odoo;
 
@@ -27,7 +29,9 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
         total += 1;
         if Odoo.starts_record(line) {
             starting += 1;
-            let raw = Raw { text: Cow::Borrowed(line), outer: None, program: None, orphan: false };
+            // Some dialects have no time of their own; whether the carrier has one shows on reading.
+            let outer = Some(Stamp::utc(0, 1));
+            let raw = Raw { text: Cow::Borrowed(line), outer, program: None, orphan: false };
             understood += u32::from(Odoo.parse(&raw, &mut Memory::default()).is_ok());
         }
     }
@@ -48,7 +52,7 @@ impl Format for Odoo {
     }
 
     fn starts_record(&self, line: &[u8]) -> bool {
-        header_start(line).is_some()
+        header_start(line).is_some() || dialects::starts(line)
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
@@ -56,44 +60,71 @@ impl Format for Odoo {
         if raw.orphan {
             return Err("no_header");
         }
-        let (pid, level, rest) = header_start(text).ok_or("no_header")?;
+        let Some((pid, level, rest)) = header_start(text) else {
+            return dialects::parse(text, raw.outer);
+        };
         let us = date_time_us(text).ok_or("bad_timestamp")?;
         let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;
-        let (first, detail) = match memchr(b'\n', rest).and_then(|at| rest.split_at_checked(at)) {
-            Some((first, detail)) => (first, detail.get(1..).unwrap_or_default()),
-            None => (rest, b"".as_slice()),
-        };
+        let stamp = Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000);
+        let first = rest.get(..memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);
         let (database, logger, message) = names(first).ok_or("truncated_header")?;
-        let message = message.trim_ascii_end();
-        let mut record = OdooRecord {
-            stamp: Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000),
-            pid,
-            level,
-            database,
-            logger,
-            message,
-            detail,
-            event: OdooEvent::Other,
-            exception: None,
-        };
-        if logger == b"werkzeug" || logger == b"odoo.http.server" {
-            if let Some((request, used)) = worker_request(message)? {
-                record.event = OdooEvent::Request(request);
-                record.message = message.get(..used).unwrap_or(message);
-                return Ok(Record::Odoo(record));
-            }
-        } else if logger == b"longpolling"
-            && let Some(event) = evented_request(message)?
-        {
-            record.event = event;
+        let body = rest.get(first.len().saturating_sub(message.len())..).unwrap_or_default();
+        record(stamp, pid, level, database, logger, body)
+    }
+}
+
+/// A record, whatever its header was. `body` is the message with its later lines.
+pub(super) fn record<'a>(
+    stamp: Stamp,
+    pid: u32,
+    level: Level,
+    database: &'a [u8],
+    logger: &'a [u8],
+    body: &'a [u8],
+) -> Result<Record<'a>, &'static str> {
+    let (message, detail) = match memchr(b'\n', body).and_then(|at| body.split_at_checked(at)) {
+        Some((message, detail)) => (message, detail.get(1..).unwrap_or_default()),
+        None => (body, b"".as_slice()),
+    };
+    let message = message.trim_ascii_end();
+    let mut record = OdooRecord {
+        stamp,
+        pid,
+        level,
+        database,
+        logger,
+        message,
+        detail,
+        event: OdooEvent::Other,
+        exception: None,
+    };
+    if logger == b"werkzeug" || logger == b"odoo.http.server" {
+        if let Some((request, used)) = worker_request(message)? {
+            record.event = OdooEvent::Request(request);
+            record.message = message.get(..used).unwrap_or(message);
             return Ok(Record::Odoo(record));
         }
-        // The whole body, for messages that go on in later lines.
-        let body = rest.get(first.len().saturating_sub(message_length(first))..).unwrap_or(message);
-        record.event = event(&record, body);
-        attach_exception(&mut record);
-        Ok(Record::Odoo(record))
+    } else if logger == b"longpolling"
+        && let Some(event) = evented_request(message)?
+    {
+        record.event = event;
+        return Ok(Record::Odoo(record));
     }
+    record.event = event(&record, body);
+    attach_exception(&mut record);
+    Ok(Record::Odoo(record))
+}
+
+/// A level by its name.
+pub(super) fn level(name: &[u8]) -> Option<Level> {
+    Some(match name {
+        b"DEBUG" => Level::Debug,
+        b"INFO" => Level::Info,
+        b"WARNING" => Level::Warning,
+        b"ERROR" => Level::Error,
+        b"CRITICAL" => Level::Critical,
+        _ => return None,
+    })
 }
 
 /// The fixed part of the header: pid, level and the rest behind `LEVEL `.
@@ -111,11 +142,7 @@ fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
     let (level, rest) = rest.split_at_checked(memchr(b' ', rest.get(..rest.len().min(16))?)?)?;
     let rest = rest.get(1..)?;
     let level = match level {
-        b"DEBUG" => Level::Debug,
-        b"INFO" => Level::Info,
-        b"WARNING" => Level::Warning,
-        b"ERROR" => Level::Error,
-        b"CRITICAL" => Level::Critical,
+        name if self::level(name).is_some() => self::level(name)?,
         // logging prints an unnamed level as `Level 25`.
         b"Level" => {
             let (_, rest) = number::<u32>(rest)?;
@@ -137,11 +164,6 @@ fn names(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
         return None;
     }
     Some((database, logger, message.get(1..).unwrap_or_default()))
-}
-
-/// How much of the line `DB LOGGER: MESSAGE` is message.
-fn message_length(line: &[u8]) -> usize {
-    names(line).map_or(0, |(_, _, message)| message.len())
 }
 
 /// A decimal number at the start, and what follows.
@@ -181,9 +203,14 @@ fn request_head(input: &[u8]) -> IResult<&[u8], &[u8]> {
     Ok((input, address))
 }
 
-/// `STATUS SIZE`.
+/// `STATUS SIZE`; copies pasted elsewhere have lost the size.
 fn status_and_size(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
-    (alt((digit1, tag(b"-".as_slice()))), preceded(char(' '), token)).parse(input)
+    let (rest, status) = alt((digit1, tag(b"-".as_slice()))).parse(input)?;
+    let (rest, size) = opt(preceded(char(' '), token)).parse(rest)?;
+    if size.is_none() && !(rest.is_empty() && status.len() == 3) {
+        return Err(nom::Err::Error(nom::error::Error::new(rest, nom::error::ErrorKind::Char)));
+    }
+    Ok((rest, (status, size.unwrap_or(b"-"))))
 }
 
 /// Query count, query seconds and remaining seconds as printed.
@@ -233,7 +260,9 @@ fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, 
     let (columns, (status, _)) = status_and_size(tail).map_err(|_| "truncated_request")?;
     let (query_count, query_time, remaining_time) =
         performance(columns).map(|(_, values)| values).unwrap_or_default();
-    let (method, target) = method_and_target(request);
+    // CSV doubles the quotes.
+    let undoubled = request.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+    let (method, target) = method_and_target(undoubled.unwrap_or(request));
     let (path, model_method) = split_model_method(target);
     let request = WorkerRequest {
         address,

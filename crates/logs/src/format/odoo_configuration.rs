@@ -116,7 +116,7 @@ impl Format for Configuration {
         }
         // Python's parser lowers names.
         let name = text(name).to_ascii_lowercase();
-        Ok(Record::Settings(vec![Setting { program: "odoo", name, value, line_in_record: 0 }]))
+        Ok(Record::Settings(vec![Setting { program: "odoo", name, value, line_in_record: 0, depth: 0 }]))
     }
 }
 

@@ -224,7 +224,8 @@ impl Format for Configuration {
         // Names are the same in any case.
         let name = text(name).to_ascii_lowercase();
         let value = text(&value).into_owned();
-        Ok(Record::Settings(vec![Setting { program: "postgresql", name, value, line_in_record: 0 }]))
+        let setting = Setting { program: "postgresql", name, value, line_in_record: 0, depth: 0 };
+        Ok(Record::Settings(vec![setting]))
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter};
 
 use super::postgres_message::{classify, looks_like_stamp, stamp};
+use super::postgres_translations::severity as translated;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
 use crate::timestamp::digits;
@@ -144,14 +145,16 @@ impl Format for CsvLog {
     }
 
     fn starts_record(&self, line: &[u8]) -> bool {
-        // `YYYY-MM-DD HH:MM:SS.mmm ZONE,`
+        // `YYYY-MM-DD HH:MM:SS.mmm ZONE,`; exports of other tools quote every column.
+        let line = line.strip_prefix(b"\"").unwrap_or(line);
         let tail = line.get(19..).unwrap_or_default();
         let [b'.', a, b, c, b' ', zone @ ..] = tail else { return false };
         if ![a, b, c].iter().all(|byte| byte.is_ascii_digit()) || !looks_like_stamp(line) {
             return false;
         }
-        let length = zone.iter().take(8).take_while(|byte| !matches!(byte, b',' | b' ')).count();
-        length > 0 && zone.get(length) == Some(&b',')
+        let length = zone.iter().take(8).take_while(|byte| !matches!(byte, b',' | b' ' | b'"')).count();
+        let after = zone.get(length..).unwrap_or_default();
+        length > 0 && after.strip_prefix(b"\"").unwrap_or(after).first() == Some(&b',')
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
@@ -167,7 +170,9 @@ impl Format for CsvLog {
         }
         let pid = digits(columns.text(3)).and_then(|pid| u32::try_from(pid).ok()).ok_or("bad_pid")?;
         let message = columns.column(13).unescaped();
-        let event = classify(severity, &message);
+        let severity = translated(severity).unwrap_or(severity);
+        let sql_state = columns.text(12);
+        let event = classify(severity, sql_state, &message);
         Ok(Record::Postgres(PostgresRecord {
             stamp,
             pid,
@@ -178,7 +183,7 @@ impl Format for CsvLog {
             statement: columns.column(19).unescaped(),
             application_name: columns.text(22),
             client_port: port(columns.text(4)),
-            sql_state: columns.text(12),
+            sql_state,
             event,
         }))
     }

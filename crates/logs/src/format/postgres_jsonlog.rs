@@ -1,10 +1,12 @@
-//! PostgreSQL's jsonlog (15 and newer): one object per line, absent keys when empty (formats.md section 6.3).
+//! PostgreSQL's jsonlog (15 and newer): one object per line, absent keys when empty (formats.md section 6.3). Also the
+//! same as CloudNativePG's operator (1.x) prints it: a csvlog row as the object `record` inside its own line.
 
 use std::borrow::Cow;
 
 use memchr::{memchr2, memmem};
 
 use super::postgres_message::{classify, stamp};
+use super::postgres_translations::severity as translated;
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
 use crate::timestamp::digits;
@@ -20,12 +22,20 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
         total += 1;
         good += u32::from(
             JsonLog.starts_record(line)
-                && memmem::find(line, b"\"error_severity\":").is_some()
-                && memmem::find(line, b"\"timestamp\":").is_some(),
+                && ((memmem::find(line, b"\"error_severity\":").is_some()
+                    && (memmem::find(line, b"\"timestamp\":").is_some()
+                        || memmem::find(line, b"\"log_time\":").is_some()))
+                    || of_operator(line)),
         );
     }
     let score = f64::from(good) / f64::from(total.max(1));
-    (score >= 0.3).then(|| Claim { format: Box::new(JsonLog), score })
+    let records = sample.lines.iter().any(|line| memmem::find(line, b"\"error_severity\":").is_some());
+    (records && score >= 0.3).then(|| Claim { format: Box::new(JsonLog), score })
+}
+
+/// A line that CloudNativePG's instance manager writes about itself.
+fn of_operator(line: &[u8]) -> bool {
+    memmem::find(line, b"\"logging_pod\":").is_some() && memmem::find(line, b"\"logger\":").is_some()
 }
 
 /// One value: the text between its quotes, or a bare word.
@@ -66,10 +76,36 @@ fn string(rest: &[u8]) -> Option<(Value<'_>, &[u8])> {
     }
 }
 
-/// A string or a bare word (number, `null`).
+/// What follows an object or a list, which begins `rest`.
+fn behind_nested(rest: &[u8]) -> Option<&[u8]> {
+    let mut depth = 0usize;
+    let mut at = rest;
+    loop {
+        let (byte, after) = at.split_first()?;
+        at = match byte {
+            b'"' => string(at)?.1,
+            _ => after,
+        };
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// A string, a bare word (number, `null`), or a whole object or list.
 fn value(rest: &[u8]) -> Option<(Value<'_>, &[u8])> {
     if rest.first() == Some(&b'"') {
         return string(rest);
+    }
+    if matches!(rest.first(), Some(b'{' | b'[')) {
+        let after = behind_nested(rest)?;
+        let text = rest.get(..rest.len().checked_sub(after.len())?)?;
+        return Some((Value { text, escaped: false }, after));
     }
     let length = rest
         .iter()
@@ -92,6 +128,10 @@ struct Fields<'a> {
     context: Value<'a>,
     statement: Value<'a>,
     application_name: Value<'a>,
+    /// `ADDRESS:PORT` (CloudNativePG).
+    connection: Value<'a>,
+    /// The object that CloudNativePG wraps the fields in.
+    record: &'a [u8],
 }
 
 /// Reads a flat object; what follows its closing brace is left alone.
@@ -103,15 +143,17 @@ fn fields(line: &[u8]) -> Option<Fields<'_>> {
         let after = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
         let (value, after) = value(after)?;
         match key.text {
-            b"timestamp" => fields.timestamp = value,
-            b"pid" => fields.pid = value,
+            b"record" if value.text.starts_with(b"{") => fields.record = value.text,
+            b"timestamp" | b"log_time" => fields.timestamp = value,
+            b"pid" | b"process_id" => fields.pid = value,
+            b"connection_from" => fields.connection = value,
             b"remote_port" => fields.remote_port = value,
             b"error_severity" => fields.severity = value,
-            b"state_code" => fields.state_code = value,
+            b"state_code" | b"sql_state_code" => fields.state_code = value,
             b"message" => fields.message = value,
             b"detail" => fields.detail = value,
             b"context" => fields.context = value,
-            b"statement" => fields.statement = value,
+            b"statement" | b"query" => fields.statement = value,
             b"application_name" => fields.application_name = value,
             _ => {}
         }
@@ -145,15 +187,25 @@ impl Format for JsonLog {
         if raw.orphan || !self.starts_record(text) {
             return Err("not_an_object");
         }
-        let fields = fields(text).ok_or("bad_json")?;
+        let mut fields = self::fields(text).ok_or("bad_json")?;
+        if !fields.record.is_empty() {
+            fields = self::fields(fields.record).ok_or("bad_json")?;
+        } else if fields.severity.text.is_empty() && of_operator(text) {
+            return Ok(Record::Structure);
+        }
         let (stamp, _) = stamp(fields.timestamp.text).ok_or("bad_timestamp")?;
         let pid = digits(fields.pid.text).and_then(|pid| u32::try_from(pid).ok()).ok_or("bad_pid")?;
         let severity = fields.severity.text;
         if severity.is_empty() {
             return Err("bad_severity");
         }
+        let severity = translated(severity).unwrap_or(severity);
         let message = fields.message.decoded();
-        let event = classify(severity, &message);
+        let event = classify(severity, fields.state_code.text, &message);
+        let port = match fields.connection.text.rsplit(|byte| *byte == b':').next() {
+            Some(port) if !port.is_empty() => port,
+            _ => fields.remote_port.text,
+        };
         Ok(Record::Postgres(PostgresRecord {
             stamp,
             pid,
@@ -163,7 +215,7 @@ impl Format for JsonLog {
             context: fields.context.decoded(),
             statement: fields.statement.decoded(),
             application_name: fields.application_name.text,
-            client_port: digits(fields.remote_port.text).and_then(|port| u16::try_from(port).ok()),
+            client_port: digits(port).and_then(|port| u16::try_from(port).ok()),
             // The key is left out for success.
             sql_state: if fields.state_code.text.is_empty() { b"00000" } else { fields.state_code.text },
             event,
@@ -204,7 +256,8 @@ mod tests {
         }
         let fails = |text: &[u8]| JsonLog.parse(&raw(text), &mut Memory::default()).err();
         assert_eq!(fails(b"{\"a\":1}"), Some("bad_timestamp"));
-        assert_eq!(fails(b"{\"a\":{}}"), Some("bad_json"));
+        assert_eq!(fails(b"{\"a\":{}}"), Some("bad_timestamp"));
+        assert_eq!(fails(b"{\"a\":{}"), Some("bad_json"));
         assert_eq!(fails(b"\xff\0"), Some("not_an_object"));
     }
 
@@ -217,5 +270,26 @@ mod tests {
         assert_eq!(claim(&format!("{LINE}\n{READY}\n")), Some(1.0));
         assert_eq!(claim("{\"time\":\"x\",\"status\":200}\n"), None);
         assert_eq!(claim(""), None);
+    }
+
+    #[test]
+    fn cloud_native_pg() {
+        let line = r#"{"level":"info","ts":"2025-02-18T18:20:23.25169938Z","logger":"postgres","msg":"record","logging_pod":"pg-1","record":{"log_time":"2022-11-23 14:27:22.961 UTC","user_name":"mydb","process_id":"11282","connection_from":"10.42.8.57:34832","error_severity":"LOG","sql_state_code":"00000","message":"duration: 0.081 ms  bind S_1385/C_3919: select \"id\"","detail":"parameters: $1 = '}'","query":"","application_name":"PgJDBC"}}"#;
+        let own = r#"{"level":"info","ts":"2025-02-18T18:20:23Z","logger":"instance-manager","msg":"readiness probe","logging_pod":"pg-1","list":[{"a":1}]}"#;
+        let input = raw(line.as_bytes());
+        let Ok(Record::Postgres(record)) = JsonLog.parse(&input, &mut Memory::default()) else { panic!() };
+        assert_eq!((record.pid, record.client_port), (11282, Some(34832)));
+        assert!(matches!(record.event, PostgresEvent::Duration { duration_us: 81, phase_only: true, .. }));
+        let input = raw(own.as_bytes());
+        assert!(matches!(JsonLog.parse(&input, &mut Memory::default()), Ok(Record::Structure)));
+        let claim = |lines: &[&str]| {
+            let lines = lines.iter().map(|line| Cow::Owned(line.as_bytes().to_vec())).collect();
+            detect(&Sample { lines, name: "x" }, &Context::default()).map(|claim| claim.score)
+        };
+        assert_eq!(claim(&[own, line]), Some(1.0));
+        assert_eq!(claim(&[own, own]), None);
+        for length in 0..line.len() {
+            let _ = JsonLog.parse(&raw(&line.as_bytes()[..length]), &mut Memory::default());
+        }
     }
 }

@@ -9,6 +9,7 @@ use nom::multi::separated_list0;
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
+use super::postgres_translations;
 use crate::record::{Cancellation, PostgresEvent, Termination};
 use crate::timestamp::{SECOND_US, Stamp, Zone, abbreviation_offset_s, date_time_us, digits, fraction_us};
 
@@ -23,9 +24,19 @@ pub(super) fn stamp(bytes: &[u8]) -> Option<(Stamp, usize)> {
     let used = 19 + fraction_length;
     let local = base.saturating_add(fraction);
     let zone = bytes.get(used..).and_then(|rest| rest.strip_prefix(b" ")).unwrap_or_default();
-    let length =
-        zone.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-')).count();
+    let length = match zone.first() {
+        // An offset; Azure writes a session id behind `UTC-`.
+        Some(b'+' | b'-') => {
+            1 + zone.iter().skip(1).take_while(|byte| byte.is_ascii_digit() || **byte == b':').count()
+        }
+        _ => zone.iter().take(6).take_while(|byte| byte.is_ascii_alphabetic()).count(),
+    };
     let zone = zone.get(..length).unwrap_or_default();
+    // `-03:` of a prefix with colons: the last one is not the zone's.
+    let (zone, length) = match zone.strip_suffix(b":") {
+        Some(shorter) => (shorter, length - 1),
+        None => (zone, length),
+    };
     let zone_used = if length == 0 { 0 } else { length + 1 };
     let stamp = match zone {
         b"UTC" | b"GMT" => Stamp::utc(local, resolution_us),
@@ -103,14 +114,16 @@ pub fn lock_holders(detail: &[u8]) -> Option<(Vec<u32>, Vec<u32>)> {
     (!found.0.is_empty() || !found.1.is_empty()).then_some(found)
 }
 
-/// What a record with this severity (as PostgreSQL prints it in English) and this message says.
+/// What a record with this severity (in English), SQLSTATE (empty if not logged) and message (in any language) says.
 #[must_use]
-pub fn classify(severity: &[u8], message: &[u8]) -> PostgresEvent {
+pub fn classify(severity: &[u8], sql_state: &[u8], message: &[u8]) -> PostgresEvent {
     match severity {
         b"DETAIL" => lock_holders(message)
             .map_or(PostgresEvent::Other, |(holders, queue)| PostgresEvent::LockHolders { holders, queue }),
         b"HINT" | b"QUERY" | b"CONTEXT" | b"STATEMENT" | b"LOCATION" => PostgresEvent::Other,
-        _ => primary(message).unwrap_or(PostgresEvent::Other),
+        _ => primary(message)
+            .or_else(|| postgres_translations::primary(message, sql_state))
+            .unwrap_or(PostgresEvent::Other),
     }
 }
 
@@ -325,7 +338,7 @@ mod tests {
     use PostgresEvent as E;
 
     fn log(message: &str) -> PostgresEvent {
-        classify(b"LOG", message.as_bytes())
+        classify(b"LOG", b"", message.as_bytes())
     }
 
     #[test]
@@ -387,10 +400,10 @@ mod tests {
         let detail = b"Processes holding the lock: 21843, 21830. Wait queue: 21852, 21856.";
         let holders = (vec![21843, 21830], vec![21852, 21856]);
         assert_eq!(lock_holders(detail), Some(holders.clone()));
-        assert_eq!(classify(b"DETAIL", detail), E::LockHolders { holders: holders.0, queue: holders.1 });
+        assert_eq!(classify(b"DETAIL", b"", detail), E::LockHolders { holders: holders.0, queue: holders.1 });
         assert_eq!(lock_holders(b"Process holding the lock: 5. Wait queue: ."), Some((vec![5], vec![])));
         assert_eq!(lock_holders(b"Key (a)=(1) already exists."), None);
-        assert_eq!(classify(b"STATEMENT", b"duration: 1 ms"), E::Other);
+        assert_eq!(classify(b"STATEMENT", b"", b"duration: 1 ms"), E::Other);
         for length in 0..detail.len() {
             let _ = lock_holders(&detail[..length]);
         }

@@ -82,10 +82,11 @@ fn read(content: &[u8]) -> (Vec<Setting>, u32, u32) {
         understood += 1;
         let mut add = |name: String, value: &[u8]| {
             settings.push(Setting {
-                program: "postgresql",
+                program: "postgresql session",
                 name,
                 value: text(value).into_owned(),
                 line_in_record: u32::try_from(number).unwrap_or(u32::MAX),
+                depth: 0,
             });
         };
         match layout {

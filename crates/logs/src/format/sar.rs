@@ -4,7 +4,7 @@
 
 use super::vmstat::{empty_sample, number, score, set_cpu, tokens};
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
-use crate::record::Record;
+use crate::record::{Record, Setting, text};
 use crate::timestamp::{SECOND_US, Stamp, Zone, civil_us, clock_s, digits};
 
 /// Microseconds in one day.
@@ -36,6 +36,14 @@ fn date_us(token: &[u8]) -> Option<i64> {
         _ => (c, b, a),
     };
     civil_us(if year < 100 { year + 2000 } else { year }, month, day, 0, 0, 0)
+}
+
+/// The number of processors at the end of sar's first line, `(2 CPU)`.
+fn processors(line: &[u8]) -> Option<Setting> {
+    let count = line.strip_suffix(b" CPU)")?.rsplit(|byte| *byte == b'(').next()?;
+    digits(count)?;
+    let (name, value) = ("processors".to_owned(), text(count).into_owned());
+    Some(Setting { program: "host", name, value, line_in_record: 0, depth: 0 })
 }
 
 /// The time of day at the start of a row in seconds, and the rest of the row.
@@ -83,7 +91,7 @@ impl Format for Sar {
             memory.day_us = date_us(date);
             memory.zone = Some(String::from_utf8_lossy(date).into_owned());
             memory.last = None;
-            return Ok(Record::Structure);
+            return Ok(processors(line).map_or(Record::Structure, |setting| Record::Settings(vec![setting])));
         }
         if line.starts_with(b"Average:") || line.starts_with(b"Summary:") {
             // A table ends; the next one begins again on the first day.

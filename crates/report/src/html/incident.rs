@@ -3,14 +3,15 @@
 use std::fmt::Write as _;
 
 use stormtrace_analysis::report::{
-    Cause, Certainty, EvidenceStatus, Incident, Link, LinkRequest, Reference, Report,
+    Cause, Certainty, Chain, EvidenceStatus, Incident, Link, LinkBlocker, LinkRequest, Reference, Report,
 };
 
 use super::parts::{badge, reference, references, safe, section, severity_badge, table};
 use crate::words;
 
 /// Links shown before the rest folds away.
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
+const CHAINS_SHOWN: usize = 8;
 /// Isolated failures shown before the rest folds away.
 const ISOLATED_SHOWN: usize = 20;
 
@@ -75,6 +76,7 @@ pub fn section_of(number: usize, incident: &Incident) -> String {
         let _ = writeln!(body, "<dt>{label}</dt><dd>{}</dd>", place_with_time(place));
     }
     body.push_str("</dl></div>\n");
+    worker_time(&mut body, incident);
 
     let tone = match incident.diagnosis.verdict {
         Certainty::Established => "good",
@@ -91,9 +93,12 @@ pub fn section_of(number: usize, incident: &Incident) -> String {
     } else {
         let _ = writeln!(body, "<p class=\"soft small\">{}</p>", words::WEIGHTS);
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(&mut body, cause);
     }
+    let considered: Vec<String> = considered.into_iter().map(words::considered).collect();
+    list(&mut body, "Also considered", &considered);
     list(&mut body, "Would decide, but is missing", &incident.diagnosis.missing);
     body.push_str("</div>\n");
 
@@ -103,6 +108,43 @@ pub fn section_of(number: usize, incident: &Incident) -> String {
     recovery(&mut body, incident);
     let heading = format!("{} {}", words::kind(incident.kind), severity_badge(incident.severity));
     section(&format!("incident-{}", number.saturating_add(1)), &heading, &body)
+}
+
+fn worker_time(body: &mut String, incident: &Incident) {
+    let said = words::worker_time::saturation(&incident.impact.saturation);
+    if !said.is_empty() {
+        body.push_str("<h3>Saturation</h3>\n<div class=\"box\"><ul>\n");
+        for (statement, refs) in said {
+            let _ = writeln!(body, "<li>{}{}</li>", safe(&statement), references(refs));
+        }
+        body.push_str("</ul></div>\n");
+    }
+    let Some(time) = &incident.worker_time else { return };
+    let _ = writeln!(
+        body,
+        "<h3>Where the workers' time went</h3>\n<div class=\"box\"><p>{}</p>",
+        safe(&words::worker_time::worker_time(time))
+    );
+    for (by, title, shown) in words::worker_time::DIVISIONS {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        let rows = words::worker_time::rows(time, division, *shown).into_iter().map(
+            |(name, seconds, share, count, place)| {
+                vec![
+                    format!(
+                        "<code>{}</code><div class=\"ref\">{}</div>",
+                        safe(&words::shortened(&words::one_line(&name), 300)),
+                        place.map(reference).unwrap_or_default()
+                    ),
+                    words::duration(seconds),
+                    share.map_or_else(|| "–".to_owned(), words::percent),
+                    words::worker_time::counted(count),
+                ]
+            },
+        );
+        let heading = format!("By {title}");
+        body.push_str(&table(&[(&heading, "t"), ("Worker time", "n"), ("Share", "n"), ("Count", "n")], rows));
+    }
+    body.push_str("</div>\n");
 }
 
 fn list(body: &mut String, heading: &str, items: &[String]) {
@@ -174,7 +216,14 @@ fn links(body: &mut String, incident: &Incident) {
         ("Blocked by", "t"),
         ("Confidence", "w"),
     ];
-    let _ = writeln!(body, "<h3>From each kill to its blocker</h3>\n<div class=\"box\">");
+    let rows = incident.chains.iter().take(CHAINS_SHOWN).map(|chain| chain_row(incident, chain));
+    let _ = writeln!(body, "<h3>What the killed workers were doing</h3>\n<div class=\"box\">");
+    body.push_str(&table(&[("Kills", "w"), ("Request", "t"), ("Blocked by", "t")], rows));
+    let hidden = incident.chains.len().saturating_sub(CHAINS_SHOWN);
+    if hidden > 0 {
+        let _ = writeln!(body, "<p>… and {hidden} more</p>");
+    }
+    let _ = writeln!(body, "</div>\n<h3>From each kill to its blocker</h3>\n<div class=\"box\">");
     body.push_str(&table(&columns, links.iter().take(LINKS_SHOWN).map(|link| link_row(incident, link))));
     let hidden = links.len().saturating_sub(LINKS_SHOWN);
     if hidden > 0 {
@@ -213,19 +262,32 @@ fn link_row(incident: &Incident, link: &Link) -> Vec<String> {
                 format!("{}{query}{}", backend.pid, place(&backend.reference))
             },
         ),
-        link.root_blocker.as_ref().map_or_else(
-            || words::UNKNOWN.to_owned(),
-            |blocker| {
-                let mut text = blocker.pid.to_string();
-                for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
-                    let _ = write!(text, ", {}", safe(detail));
-                }
-                text.push_str(&place(&blocker.reference));
-                text
-            },
-        ),
-        safe(words::confidence(link.confidence)),
+        blocked_by(link.root_blocker.as_ref()),
+        link.reasons.iter().fold(safe(words::confidence(link.confidence)), |text, reason| {
+            format!("{text}<div class=\"ref\">{}</div>", safe(reason))
+        }),
     ]
+}
+
+fn chain_row(incident: &Incident, chain: &Chain) -> Vec<String> {
+    vec![
+        words::chain_kills(chain, incident.start),
+        match (&chain.method, &chain.path) {
+            (Some(method), Some(path)) => format!("<code>{} {}</code>", safe(method), safe(path)),
+            _ => "one of several requests, or unknown".to_owned(),
+        },
+        blocked_by(chain.root_blocker.as_ref()),
+    ]
+}
+
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return words::UNKNOWN.to_owned() };
+    let mut text = blocker.pid.to_string();
+    for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
+        let _ = write!(text, ", {}", safe(detail));
+    }
+    let _ = write!(text, "<div class=\"ref\">{}</div>", reference(&blocker.reference));
+    text
 }
 
 fn correlations(body: &mut String, incident: &Incident) {

@@ -10,7 +10,7 @@ use std::io::{Result, Write};
 use stormtrace_analysis::report::{Incident, Report, Verdict};
 
 use self::parts::{badge, references, safe, section, severity_badge};
-use crate::{Options, Writer, chart, words};
+use crate::{Options, View, Writer, chart, words};
 
 /// The HTML writer.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,11 @@ impl Writer for Html {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        let title = if options.inspect { "What was read" } else { words::first_sentence(&report.headline).0 };
+        let title = if options.view == View::Inputs {
+            "What was read"
+        } else {
+            words::first_sentence(&report.headline).0
+        };
         write!(
             out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -42,7 +46,7 @@ impl Writer for Html {
         )?;
         out.write_all(header(report, options).as_bytes())?;
         out.write_all(b"<main>\n")?;
-        if !options.inspect {
+        if options.view != View::Inputs {
             out.write_all(cards(report).as_bytes())?;
             out.write_all(charts(report).as_bytes())?;
             for (number, one) in (1usize..).zip(words::incidents(report)) {
@@ -50,6 +54,7 @@ impl Writer for Html {
             }
             out.write_all(incident::isolated(report).as_bytes())?;
             out.write_all(findings(report).as_bytes())?;
+            out.write_all(tables::rules(report).as_bytes())?;
             out.write_all(tables::endpoints(report).as_bytes())?;
             out.write_all(tables::queries(report).as_bytes())?;
             out.write_all(notes(report).as_bytes())?;
@@ -72,7 +77,7 @@ fn header(report: &Report, options: &Options) -> String {
         Verdict::Fail => ("fail", "bad"),
         Verdict::Unknown => ("unknown", ""),
     };
-    if options.inspect {
+    if options.view == View::Inputs {
         return "<header><div><h1>What was read</h1></div></header>\n".to_owned();
     }
     let (first, rest) = words::first_sentence(&report.headline);
@@ -95,6 +100,7 @@ fn header(report: &Report, options: &Options) -> String {
     for (present, id, name) in [
         (words::isolated(report).next().is_some(), "isolated", "Isolated failures"),
         (!report.findings.is_empty(), "findings", "What to change"),
+        (!report.rules.is_empty(), "rules", "Policy"),
         (!report.endpoints.is_empty(), "endpoints", "Endpoints"),
         (!report.queries.is_empty(), "queries", "Queries"),
         (!report.notes.is_empty(), "notes", "What could not be said"),

@@ -1,12 +1,48 @@
-//! Endpoints, queries, and what was read.
+//! The rules of the policy, endpoints, queries, and what was read.
 
 use std::fmt::Write as _;
 
-use stormtrace_analysis::report::{Input, Report};
+use stormtrace_analysis::report::{Input, Report, Rule, Verdict};
 
-use super::parts::{badge, reference, safe, safe_name, section, table};
+use super::parts::{badge, reference, references, safe, safe_name, section, table};
 use crate::escape::html_attr;
 use crate::words;
+
+/// The verdict's reasons: what does not pass at once, the rest folded away.
+pub fn rules(report: &Report) -> String {
+    let Some(policy) = report.policy.as_ref().filter(|_| !report.rules.is_empty()) else {
+        return String::new();
+    };
+    let row = |rule: &Rule| {
+        let (class, places) = match rule.status {
+            Verdict::Fail => ("bad", references(&rule.refs)),
+            Verdict::Warn => ("warn", references(&rule.refs)),
+            Verdict::Unknown => ("", format!("<div class=\"ref\">{}</div>", safe(&rule.statement))),
+            Verdict::Pass => ("good", String::new()),
+        };
+        vec![
+            badge(class, &words::rule_status(rule)),
+            format!("{}{places}", safe(&rule.title)),
+            safe(&words::rule_value(rule)),
+            safe(&words::rule_limit(rule)),
+        ]
+    };
+    let columns = [("Status", ""), ("What", "t"), ("Seen", "n"), ("Passes", "n")];
+    let (passed, other): (Vec<&Rule>, Vec<&Rule>) =
+        words::rules_by_gravity(report).partition(|rule| rule.status == Verdict::Pass);
+    let mut body = String::from("<div class=\"box\">");
+    if !other.is_empty() {
+        body.push_str(&table(&columns, other.into_iter().map(row)));
+    }
+    if !passed.is_empty() {
+        let _ = write!(body, "<details><summary>{} passed</summary>", passed.len());
+        body.push_str(&table(&columns, passed.into_iter().map(row)));
+        body.push_str("</details>");
+    }
+    body.push_str("</div>\n");
+    let name = words::policy_built_in(&policy.name).map_or_else(|| safe_name(&policy.name), str::to_owned);
+    section("rules", &format!("Judged by {name}"), &body)
+}
 
 pub fn endpoints(report: &Report) -> String {
     if report.endpoints.is_empty() {
@@ -23,6 +59,9 @@ pub fn endpoints(report: &Report) -> String {
             words::milliseconds(endpoint.p95_ms),
             words::milliseconds(endpoint.p99_ms),
             words::milliseconds(endpoint.max_ms),
+            words::count(endpoint.incident_count),
+            words::milliseconds(endpoint.incident_p95_ms),
+            words::milliseconds(endpoint.baseline_p95_ms),
         ]
     };
     let columns = [
@@ -35,6 +74,9 @@ pub fn endpoints(report: &Report) -> String {
         ("p95", "n"),
         ("p99", "n"),
         ("Max", "n"),
+        ("In incidents", "n"),
+        ("p95 inside", "n"),
+        ("p95 outside", "n"),
     ];
     let mut body =
         format!("<div class=\"box\">{}", table(&columns, report.endpoints.iter().take(20).map(row)));

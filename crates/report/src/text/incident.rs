@@ -2,15 +2,20 @@
 
 use std::io::Result;
 
-use stormtrace_analysis::report::{Cause, EvidenceStatus, Incident, Link, LinkRequest, Reference, Report};
+use stormtrace_analysis::report::{
+    Cause, Chain, EvidenceStatus, Incident, Link, LinkBlocker, LinkRequest, Reference, Report,
+};
 
 use super::page::Page;
 use super::{place, places, safe, timeline};
 use crate::words;
 
-const LINKS_SHOWN: usize = 10;
+const LINKS_SHOWN: usize = 5;
+const CHAINS_SHOWN: usize = 6;
 const ACTIONS_SHOWN: usize = 30;
 const ISOLATED_SHOWN: usize = 20;
+/// Endpoints and statements are cut to this many columns.
+const NAME_WIDTH: usize = 70;
 
 /// Writes a whole incident.
 pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Result<()> {
@@ -24,6 +29,7 @@ pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Resul
     page.bullets("Why it was detected", incident.detection.iter().map(|text| safe(text)))?;
     timeline::write(page, report, incident)?;
     impact(page, incident)?;
+    worker_time(page, incident)?;
 
     page.subheading(&format!("Cause: {}", words::diagnosis(incident)))?;
     if incident.diagnosis.causes.is_empty() {
@@ -31,8 +37,15 @@ pub fn write(page: &mut Page<'_>, report: &Report, incident: &Incident) -> Resul
     } else {
         page.faint("  ", &format!("+ for, - against, · neither, ? unknown. {}", words::WEIGHTS))?;
     }
-    for cause in &incident.diagnosis.causes {
+    let (shown, considered) = words::weighed(&incident.diagnosis);
+    for cause in shown {
         write_cause(page, cause)?;
+    }
+    for (number, cause) in considered.into_iter().enumerate() {
+        if number == 0 {
+            page.line("  also considered")?;
+        }
+        page.wrapped("    ", "      ", &safe(&words::considered(cause)))?;
     }
     page.bullets("Would decide, but is missing", incident.diagnosis.missing.iter().map(|text| safe(text)))?;
 
@@ -84,6 +97,40 @@ fn impact(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
     Ok(())
 }
 
+fn worker_time(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
+    let said = words::worker_time::saturation(&incident.impact.saturation);
+    if !said.is_empty() {
+        page.subheading("Saturation")?;
+    }
+    for (statement, refs) in &said {
+        page.wrapped("  • ", "    ", &safe(statement))?;
+        if !refs.is_empty() {
+            page.faint("    ", &places(refs))?;
+        }
+    }
+    let Some(time) = &incident.worker_time else { return Ok(()) };
+    page.subheading("Where the workers' time went")?;
+    page.line(&format!("  {}", words::worker_time::worker_time(time)))?;
+    for (number, (by, title, shown)) in words::worker_time::DIVISIONS.iter().enumerate() {
+        let Some(division) = words::worker_time::division(time, by) else { continue };
+        // The columns are the same in each.
+        let header = if number == 0 { ["time", "share", "count"] } else { ["", "", ""] };
+        let mut rows = vec![header.map(str::to_owned).into_iter().chain([format!("by {title}")]).collect()];
+        for (name, seconds, share, count, reference) in words::worker_time::rows(time, division, *shown) {
+            let name = words::middle_shortened(&safe(&words::one_line(&name)), NAME_WIDTH);
+            let place = reference.map_or_else(String::new, |reference| format!("  {}", place(reference)));
+            rows.push(vec![
+                words::duration(seconds),
+                share.map_or_else(|| "–".to_owned(), words::percent),
+                words::worker_time::counted(count),
+                format!("{name}{place}"),
+            ]);
+        }
+        page.table("  ", &rows, &[0, 1, 2])?;
+    }
+    Ok(())
+}
+
 fn write_cause(page: &mut Page<'_>, cause: &Cause) -> Result<()> {
     let name = page.paint("1", &words::spaced(cause.cause));
     page.line(&format!("  {name}: {}, {}", words::role(cause.role), words::weight(cause.weight_db)))?;
@@ -126,13 +173,39 @@ fn links(page: &mut Page<'_>, incident: &Incident) -> Result<()> {
     if incident.links.is_empty() {
         return Ok(());
     }
+    page.subheading("What the killed workers were doing")?;
+    for chain in incident.chains.iter().take(CHAINS_SHOWN) {
+        page.wrapped("  ", "      ", &chain_row(incident, chain))?;
+    }
+    page.more("  ", incident.chains.len(), CHAINS_SHOWN)?;
     page.subheading("Kill → request → backend → blocker")?;
     for link in incident.links.iter().take(LINKS_SHOWN) {
         page.wrapped("  ", "            ", &chain(incident, link))?;
+        if !link.reasons.is_empty() {
+            page.faint("            ", &safe(&link.reasons.join("; ")))?;
+        }
         let places: Vec<_> = words::link_places(link).into_iter().map(place).collect();
         page.faint("            ", &places.join(" · "))?;
     }
     page.more("  ", incident.links.len(), LINKS_SHOWN)
+}
+
+fn chain_row(incident: &Incident, chain: &Chain) -> String {
+    let kills = words::chain_kills(chain, incident.start);
+    let request = match (&chain.method, &chain.path) {
+        (Some(method), Some(path)) => format!("{} {}", safe(method), safe(&words::shortened(path, 120))),
+        _ => "one of several requests, or unknown".to_owned(),
+    };
+    format!("{kills}: {request}{}", blocked_by(chain.root_blocker.as_ref()))
+}
+
+fn blocked_by(blocker: Option<&LinkBlocker>) -> String {
+    let Some(blocker) = blocker else { return String::new() };
+    let mut text = format!(" → blocked by {}", blocker.pid);
+    for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
+        text.push_str(&format!(", {}", safe(detail)));
+    }
+    text
 }
 
 fn chain(incident: &Incident, link: &Link) -> String {
@@ -153,12 +226,7 @@ fn chain(incident: &Incident, link: &Link) -> String {
     if let Some(backend) = &link.backend {
         text.push_str(&format!(" → backend {}", backend.pid));
     }
-    if let Some(blocker) = &link.root_blocker {
-        text.push_str(&format!(" → blocked by {}", blocker.pid));
-        for detail in [&blocker.application_name, &blocker.state].into_iter().flatten() {
-            text.push_str(&format!(", {}", safe(detail)));
-        }
-    }
+    text.push_str(&blocked_by(link.root_blocker.as_ref()));
     text.push_str(&format!(" [{}]", words::confidence(link.confidence)));
     text
 }

@@ -1,5 +1,6 @@
 //! The terminal form: the verdict first, then each incident, then the rest; empty sections vanish.
 
+mod gate;
 mod incident;
 mod inputs;
 pub(crate) mod page;
@@ -13,7 +14,7 @@ pub use self::inputs::write_inspect;
 use self::page::Page;
 use crate::escape::terminal;
 use crate::secret::masked;
-use crate::{Options, Writer, words};
+use crate::{Options, View, Writer, words};
 
 /// The terminal writer.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +34,10 @@ impl Writer for Text {
     }
 
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-        if options.inspect {
-            return write_inspect(report, options, out);
+        match options.view {
+            View::Inputs => return write_inspect(report, options, out),
+            View::Verdict => return gate::write(report, options, out),
+            View::Whole => {}
         }
         let mut page = Page::new(options, out);
         head(&mut page, report)?;
@@ -62,7 +65,10 @@ fn head(page: &mut Page<'_>, report: &Report) -> Result<()> {
     };
     let mark = format!("{}  ", page.paint(color, word));
     let indent = " ".repeat(word.len().saturating_add(2));
-    page.wrapped(&mark, &indent, &safe(&report.headline))
+    page.wrapped(&mark, &indent, &safe(&report.headline))?;
+    let Some(policy) = &report.policy else { return Ok(()) };
+    let name = words::policy_built_in(&policy.name).map_or_else(|| safe_name(&policy.name), str::to_owned);
+    page.faint(&indent, &format!("Judged by {name}: {}.", words::rule_counts(report)))
 }
 
 fn nothing_found(page: &mut Page<'_>, report: &Report) -> Result<()> {
@@ -121,7 +127,7 @@ fn endpoints(page: &mut Page<'_>, report: &Report) -> Result<()> {
         return Ok(());
     }
     page.heading("Endpoints by share of busy time")?;
-    let header = ["share", "count", "failed", "p50", "p95", "max", "endpoint"];
+    let header = ["share", "count", "failed", "p50", "p95", "max", "p95 inside", "p95 outside", "endpoint"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     for endpoint in report.endpoints.iter().take(ENDPOINTS_SHOWN) {
         let route = words::middle_shortened(&safe(&endpoint.route), 80);
@@ -132,11 +138,14 @@ fn endpoints(page: &mut Page<'_>, report: &Report) -> Result<()> {
             words::milliseconds(endpoint.p50_ms),
             words::milliseconds(endpoint.p95_ms),
             words::milliseconds(endpoint.max_ms),
+            words::milliseconds(endpoint.incident_p95_ms),
+            words::milliseconds(endpoint.baseline_p95_ms),
             format!("{} {route}", safe(&endpoint.method)),
         ]);
     }
-    page.table("", &rows, &[0, 1, 2, 3, 4, 5])?;
-    page.more("", report.endpoints.len(), ENDPOINTS_SHOWN)
+    page.table("", &rows, &[0, 1, 2, 3, 4, 5, 6, 7])?;
+    page.more("", report.endpoints.len(), ENDPOINTS_SHOWN)?;
+    page.faint("", "inside and outside: of the incidents")
 }
 
 fn queries(page: &mut Page<'_>, report: &Report) -> Result<()> {

@@ -2,15 +2,18 @@
 //! the writer escapes the whole value for its sink.
 
 mod number;
+mod rule;
+pub mod worker_time;
 
 use std::collections::BTreeMap;
 
 use stormtrace_analysis::report::{
-    Certainty, Culprit, EvidenceStatus, Impact, Incident, Input, Kind, Link, Recovery, Reference, Report,
-    Requests, Role, Severity, Verdict, Window,
+    Cause, Certainty, Chain, Culprit, Diagnosis, EvidenceStatus, Impact, Incident, Input, Kind, Link,
+    Recovery, Reference, Report, Requests, Role, Severity, Time, Verdict, Window,
 };
 
 pub use self::number::*;
+pub use self::rule::*;
 
 pub fn kind(kind: Kind) -> &'static str {
     match kind {
@@ -49,6 +52,31 @@ pub fn role(role: Role) -> &'static str {
         Role::Amplifier => "amplifier",
         Role::Response => "response",
     }
+}
+
+/// The causes to show in full, and those that were merely considered: with a trigger named, only evidenced ones stand
+/// beside it; without, the three heaviest.
+pub fn weighed(diagnosis: &Diagnosis) -> (Vec<&Cause>, Vec<&Cause>) {
+    let mut left = if diagnosis.trigger.is_some() { 0 } else { 3 };
+    diagnosis.causes.iter().partition(|cause| {
+        let shown = cause.evidenced || left > 0;
+        left -= i32::from(shown && left > 0);
+        shown
+    })
+}
+
+/// A cause that was considered, and what speaks most against it.
+pub fn considered(cause: &Cause) -> String {
+    let against = cause
+        .evidence
+        .iter()
+        .filter(|evidence| evidence.weight_db < 0.0)
+        .min_by(|a, b| a.weight_db.total_cmp(&b.weight_db));
+    let why = against.map_or_else(
+        || "too little speaks for it".to_owned(),
+        |evidence| format!("{}{}", statement_lead(evidence.status), evidence.statement),
+    );
+    format!("{}, {}: {why}", spaced(cause.cause), weight(cause.weight_db))
 }
 
 pub fn evidence(status: EvidenceStatus) -> &'static str {
@@ -156,6 +184,15 @@ pub fn window(window: Option<&Window>) -> String {
 
 pub fn place(reference: &Reference) -> String {
     format!("{}:{}", reference.path, reference.line)
+}
+
+/// What the workers of a chain were stuck in: kills, and until when from when.
+pub fn chain_kills(chain: &Chain, near: Time) -> String {
+    let kills = plural(chain.kills, "kill", "kills");
+    match (clock_near(chain.first, near), clock_near(chain.last, near)) {
+        (first, last) if first == last => format!("{kills} at {first}"),
+        (first, last) => format!("{kills}, {first} to {last}"),
+    }
 }
 
 /// All places of a link, along the chain.

@@ -12,6 +12,8 @@ use crate::lives::Reason;
 pub struct Ends {
     /// Kills of workers that serve requests.
     pub http_kills: Count,
+    /// The time those workers were stuck at the least, seconds: their time limit; ten seconds where another limit ended them.
+    pub http_stuck_s: f64,
     /// Kills of cron workers.
     pub cron_kills: Count,
     /// `limit_time_cpu`.
@@ -46,6 +48,13 @@ impl Ends {
             if death.reason.is_kill() {
                 let cron = texts.get(death.class).contains("Cron");
                 if cron { &mut ends.cron_kills } else { &mut ends.http_kills }.add(place);
+                if !cron {
+                    ends.http_stuck_s += match death.reason {
+                        Reason::RealTime => f64::from(death.limit_s.unwrap_or(10)),
+                        Reason::CpuTime => 10.0,
+                        _ => 0.0,
+                    };
+                }
             }
             match death.reason {
                 Reason::CpuTime => ends.cpu.add(place),
@@ -59,7 +68,11 @@ impl Ends {
             |count: u64, span_us: i64| count as f64 / workers / (span_us.max(60 * SECOND_US) as f64 / 60e6);
         ends.memory_soft_rate =
             rate(ends.memory_soft.count, look.episodes.iter().map(|(from, to)| to - from).sum());
-        ends.memory_soft_rate_before = rate(soft_before, before_to - before_from);
+        // A short stretch before the first failure may already be part of the trouble.
+        const LONG_ENOUGH_US: i64 = 300 * SECOND_US;
+        if before_to - before_from >= LONG_ENOUGH_US {
+            ends.memory_soft_rate_before = rate(soft_before, before_to - before_from);
+        }
         ends.vanished = vanished(look);
         ends
     }

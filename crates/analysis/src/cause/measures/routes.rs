@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Look;
 use crate::events::Lane;
 use crate::report::Reference;
+use crate::route::route;
 
 /// A request that keeps a worker this long is stuck, µs.
 const STUCK_US: i64 = 5_000_000;
@@ -14,6 +15,8 @@ const STUCK_US: i64 = 5_000_000;
 pub struct Routes {
     /// Stuck requests whose route is known.
     pub stuck: u64,
+    /// The time that answered ones kept their workers, seconds.
+    pub stuck_s: f64,
     /// The commonest route among them.
     pub top: Option<String>,
     /// Its share of the stuck requests.
@@ -64,6 +67,7 @@ impl Routes {
             .map_or(0, |top| http().filter(|access| route(events.texts.get(access.path)) == *top).count());
         Routes {
             stuck: total,
+            stuck_s: all as f64 / 1e6,
             top_share: if total == 0 { 0.0 } else { count as f64 / total as f64 },
             usual_share: usual as f64 / (http().count().max(1)) as f64,
             top,
@@ -71,16 +75,4 @@ impl Routes {
             sql_share: (all > 0).then_some(sql as f64 / all as f64),
         }
     }
-}
-
-/// A path without the numbers in it.
-fn route(path: &str) -> String {
-    path.split('/')
-        .map(
-            |part| {
-                if part.bytes().all(|byte| byte.is_ascii_digit()) && !part.is_empty() { "*" } else { part }
-            },
-        )
-        .collect::<Vec<_>>()
-        .join("/")
 }

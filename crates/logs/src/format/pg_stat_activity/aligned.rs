@@ -1,8 +1,8 @@
-//! psql's aligned tables (borders 0 to 2) and unaligned ones with a header (`-A`).
+//! psql's aligned tables (borders 0 to 2, wrapped or not).
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use super::{Column, Kind, add_row, columns, csv::split_line, is_footer};
 use crate::record::ActivitySnapshot;
@@ -20,7 +20,11 @@ pub(super) fn read<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivityS
         let (line, tail) = split_line(rest);
         if let Some(ruler) = ruler(line)
             && self::ruler(previous).is_none()
-            && let Some(columns) = columns(cut(previous, &ruler.spans).into_iter().map(|(name, _)| name))
+            && let Some(columns) = columns(
+                cut(ruler.without_edge(previous), &ruler.spans, ruler.barred)
+                    .into_iter()
+                    .map(|(name, _)| name),
+            )
         {
             let (used, after) =
                 table(tail, number.saturating_add(1), &ruler, &columns, snapshot, &mut understood);
@@ -33,7 +37,7 @@ pub(super) fn read<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivityS
         rest = tail;
         number = number.saturating_add(1);
     }
-    understood || unaligned(body, first_line, snapshot)
+    understood
 }
 
 /// What a ruler such as `------+------` says.
@@ -41,6 +45,15 @@ struct Ruler {
     spans: Vec<Span>,
     /// Columns are parted by bars; border 0 has blanks.
     barred: bool,
+}
+
+impl Ruler {
+    /// The line without the right edge of a box (border 2).
+    fn without_edge<'a>(&self, line: &'a [u8]) -> &'a [u8] {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let boxed = self.spans.first().is_some_and(|(start, _)| *start == 1);
+        if boxed { line.strip_suffix(b"|").unwrap_or(line) } else { line }
+    }
 }
 
 /// Reads a ruler; `None` if the line is none.
@@ -59,7 +72,12 @@ fn ruler(line: &[u8]) -> Option<Ruler> {
         }
         start = end + 1;
     }
-    Some(Ruler { spans, barred: line.contains(&b'+') })
+    let barred = line.contains(&b'+');
+    if !barred {
+        // The mark of a cell that goes on stands in the gap behind it.
+        spans.iter_mut().for_each(|(_, end)| *end += 1);
+    }
+    Some(Ruler { spans, barred })
 }
 
 /// Cells that a character takes on the screen, as psql counts them.
@@ -102,19 +120,35 @@ fn offsets(line: &[u8], spans: &[Span]) -> (Vec<Span>, usize) {
     (spans.iter().map(|(start, end)| (index(*start), index(*end))).collect(), cells.len())
 }
 
-/// A cell with its padding, and whether it goes on in the next line.
-type Cell<'a> = (&'a [u8], bool);
+/// How a cell goes on in the next line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    /// It does not.
+    Ends,
+    /// Behind a newline of its text (`+`).
+    Newline,
+    /// Cut by the width of the screen (`.`).
+    Wrapped,
+}
+
+/// A cell with its padding, and how it goes on.
+type Cell<'a> = (&'a [u8], Goes);
 
 /// The cells of a line; the last one goes on to the end of the line. psql puts a `+` at the right edge of a cell that
 /// goes on, where no text can stand.
-fn cut<'a>(line: &'a [u8], spans: &[Span]) -> Vec<Cell<'a>> {
+fn cut<'a>(line: &'a [u8], spans: &[Span], barred: bool) -> Vec<Cell<'a>> {
     let (offsets, line_width) = offsets(line, spans);
     let last = offsets.len().saturating_sub(1);
-    let mark = |cell: &'a [u8], at_edge: bool| match cell.strip_suffix(b"+") {
-        Some(rest) if at_edge => (rest, true),
-        _ => (cell, false),
+    let mark = |cell: &'a [u8], at_edge: bool| match cell.split_last() {
+        Some((b'+', rest)) if at_edge => (rest, Goes::Newline),
+        Some((b'.', rest)) if at_edge => (rest, Goes::Wrapped),
+        _ => (cell, Goes::Ends),
     };
-    let fits = offsets.iter().take(last).all(|(_, end)| matches!(line.get(*end), Some(b'|' | b' ' | b':')));
+    let fits = !barred
+        || offsets
+            .iter()
+            .take(last)
+            .all(|(_, end)| matches!(line.get(*end), Some(b'|' | b' ' | b':' | b';')));
     if !fits && memchr_iter(b'|', line).count() >= last {
         // Another idea of a character's width: only the last column, the query, may hold bars.
         return line
@@ -145,7 +179,8 @@ fn table<'a>(
     let mut used = 0u32;
     let mut rest = text;
     let mut pending: Option<(Vec<Cow<'a, [u8]>>, u32)> = None;
-    let mut open: Vec<bool> = Vec::new();
+    let mut open: Vec<Goes> = Vec::new();
+    let pid = columns.iter().position(|column| column.kind == Kind::Pid);
     let mut flush = |pending: Option<(Vec<Cow<'a, [u8]>>, u32)>| {
         if let Some((cells, line)) = pending {
             *understood |= add_row(snapshot, columns, cells.into_iter(), line);
@@ -157,29 +192,50 @@ fn table<'a>(
             break;
         }
         // Something else between the rows, such as a message of psql.
-        if ruler.barred && ruler.spans.len() > 1 && memchr(b'|', line).is_none() {
+        if ruler.barred && ruler.spans.len() > 1 && memchr::memchr3(b'|', b':', b';', line).is_none() {
             break;
         }
-        let border_2 = ruler.spans.first().is_some_and(|(start, _)| *start == 1);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let line = if border_2 { line.strip_suffix(b"|").unwrap_or(line) } else { line };
-        let line_cells = cut(line, &ruler.spans);
-        let continues = open.iter().any(|open| *open);
+        let line_cells = cut(ruler.without_edge(line), &ruler.spans, ruler.barred);
+        let continues = open.iter().any(|open| *open != Goes::Ends);
         let mut now_open = Vec::with_capacity(line_cells.len());
         if continues && let Some((cells, _)) = pending.as_mut() {
             for ((cell, (more, goes_on)), was_open) in cells.iter_mut().zip(&line_cells).zip(&open) {
-                if *was_open {
+                if *was_open != Goes::Ends {
+                    let whole = cell.to_mut();
+                    if *was_open == Goes::Newline {
+                        whole.push(b'\n');
+                    }
+                    let more = match more.split_first() {
+                        Some((b' ' | b'.', rest)) if ruler.barred => rest,
+                        _ => more,
+                    };
+                    whole.extend_from_slice(if *goes_on == Goes::Wrapped {
+                        more
+                    } else {
+                        more.trim_ascii_end()
+                    });
+                }
+                now_open.push(if *was_open == Goes::Ends { Goes::Ends } else { *goes_on });
+            }
+        } else if let Some((cells, _)) = pending.as_mut()
+            && pid.is_some_and(|at| line_cells.get(at).is_some_and(|(cell, _)| cell.trim_ascii().is_empty()))
+        {
+            // `linestyle=old-ascii` has no mark where a cell goes on.
+            for (cell, (more, goes_on)) in cells.iter_mut().zip(&line_cells) {
+                if !more.trim_ascii().is_empty() {
                     let whole = cell.to_mut();
                     whole.push(b'\n');
                     whole.extend_from_slice(more.strip_prefix(b" ").unwrap_or(more).trim_ascii_end());
                 }
-                now_open.push(*goes_on && *was_open);
+                now_open.push(*goes_on);
             }
         } else {
             flush(pending.take());
             let mut cells = Vec::with_capacity(line_cells.len());
             for (cell, goes_on) in line_cells {
-                cells.push(Cow::Borrowed(cell.trim_ascii()));
+                let whole =
+                    if goes_on == Goes::Wrapped { cell.trim_ascii_start() } else { cell.trim_ascii() };
+                cells.push(Cow::Borrowed(whole));
                 now_open.push(goes_on);
             }
             pending = Some((cells, first_line.saturating_add(used)));
@@ -190,28 +246,4 @@ fn table<'a>(
     }
     flush(pending.take());
     (used, rest)
-}
-
-/// `-A`: a header with bars, rows with bars.
-fn unaligned<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivitySnapshot<'a>) -> bool {
-    let (header, mut rest) = split_line(body);
-    if memchr(b'|', header).is_none() {
-        return false;
-    }
-    let Some(columns) = columns(header.split(|byte| *byte == b'|')) else { return false };
-    if columns.iter().all(|column| column.kind == Kind::Other) {
-        return false;
-    }
-    let mut understood = false;
-    let mut number = first_line.saturating_add(1);
-    while !rest.is_empty() {
-        let (line, tail) = split_line(rest);
-        if memchr_iter(b'|', line).count() + 1 >= columns.len() {
-            let cells = line.splitn(columns.len(), |byte| *byte == b'|').map(Cow::Borrowed);
-            understood |= add_row(snapshot, &columns, cells, number);
-        }
-        rest = tail;
-        number = number.saturating_add(1);
-    }
-    understood
 }

@@ -68,7 +68,7 @@ fn field(text: &[u8]) -> Option<Field<'_>> {
 }
 
 /// Replaces doubled quotes by single ones.
-fn unquoted(value: &[u8]) -> Vec<u8> {
+pub(super) fn unquoted(value: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some(at) = memmem::find(rest, b"\"\"") {

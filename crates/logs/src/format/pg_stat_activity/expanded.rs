@@ -1,4 +1,5 @@
-//! psql's expanded tables (`\x`): `-[ RECORD 1 ]---+---`, then `key | value`.
+//! psql's expanded tables (`\x`): `-[ RECORD 1 ]---+---`, then `key | value`; border 2 has a box around them, border 0
+//! `* Record 1` and blanks.
 
 use std::borrow::Cow;
 
@@ -11,6 +12,7 @@ use crate::record::ActivitySnapshot;
 pub(super) fn read<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivitySnapshot<'a>) -> bool {
     let mut understood = false;
     let mut bar = None;
+    let mut blanks = false;
     let mut record_line = first_line;
     let mut names: Vec<&'a [u8]> = Vec::new();
     let mut cells: Vec<Cow<'a, [u8]>> = Vec::new();
@@ -25,10 +27,31 @@ pub(super) fn read<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivityS
     let mut number = first_line;
     while !rest.is_empty() {
         let (line, tail) = split_line(rest);
-        if line.starts_with(b"-[ RECORD ") {
+        let boxed = line.strip_prefix(b"+").filter(|rest| rest.starts_with(b"-"));
+        let line = match line.strip_prefix(b"| ").map(|rest| (rest, rest.trim_ascii_end())) {
+            Some((rest, trimmed)) => trimmed.strip_suffix(b"|").unwrap_or(rest),
+            None => line,
+        };
+        if is_record(boxed.unwrap_or(line)) {
             flush(&mut names, &mut cells, record_line);
             record_line = number;
-            bar = memchr(b'+', line);
+            blanks = line.starts_with(b"* ");
+            bar = match boxed {
+                // The bar of the lines, whose first two signs are taken off.
+                Some(rest) => memchr(b'+', rest).and_then(|at| at.checked_sub(1)),
+                None => memchr(b'+', line),
+            };
+        } else if boxed.is_some() {
+            // The lower edge.
+        } else if blanks {
+            let name = line.get(..memchr(b' ', line).unwrap_or(line.len())).unwrap_or_default();
+            let value = line.get(name.len()..).unwrap_or_default();
+            if !name.is_empty() {
+                names.push(name);
+                cells.push(Cow::Borrowed(value.trim_ascii()));
+            } else if let Some(cell) = cells.last_mut() {
+                go_on(cell, value.trim_ascii_start());
+            }
         } else if !line.trim_ascii().is_empty() && !is_footer(line) {
             let at = bar.filter(|at| line.get(*at) == Some(&b'|')).or_else(|| memchr(b'|', line));
             if let Some((name, value)) = at.and_then(|at| line.split_at_checked(at)) {
@@ -38,14 +61,7 @@ pub(super) fn read<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivityS
                     names.push(name);
                     cells.push(Cow::Borrowed(value.trim_ascii()));
                 } else if let Some(cell) = cells.last_mut() {
-                    // A continuation: the line before ends with `+` at the right edge.
-                    let whole = cell.to_mut();
-                    if whole.last() == Some(&b'+') {
-                        whole.pop();
-                    }
-                    whole.truncate(whole.trim_ascii_end().len());
-                    whole.push(b'\n');
-                    whole.extend_from_slice(value.strip_prefix(b" ").unwrap_or(value).trim_ascii_end());
+                    go_on(cell, value.strip_prefix(b" ").unwrap_or(value));
                 }
             }
         }
@@ -54,4 +70,20 @@ pub(super) fn read<'a>(body: &'a [u8], first_line: u32, snapshot: &mut ActivityS
     }
     flush(&mut names, &mut cells, record_line);
     understood
+}
+
+/// Whether a line begins a record.
+pub(super) fn is_record(line: &[u8]) -> bool {
+    line.starts_with(b"-[ RECORD ") || line.starts_with(b"* Record ")
+}
+
+/// A continuation: the line before ends with `+` at the right edge.
+fn go_on(cell: &mut Cow<'_, [u8]>, more: &[u8]) {
+    let whole = cell.to_mut();
+    if whole.last() == Some(&b'+') {
+        whole.pop();
+    }
+    whole.truncate(whole.trim_ascii_end().len());
+    whole.push(b'\n');
+    whole.extend_from_slice(more.trim_ascii_end());
 }

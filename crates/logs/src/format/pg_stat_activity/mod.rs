@@ -15,9 +15,14 @@ use crate::timestamp::{
 };
 
 mod aligned;
+mod boxes;
 mod counts;
 pub(super) mod csv;
 mod expanded;
+mod html;
+mod json;
+mod moment;
+mod unaligned;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +126,7 @@ fn add_row<'a>(
     let mut row = ActivityRow { line_in_record: line, ..ActivityRow::default() };
     let (mut pid, mut query_start, mut transaction_start, mut state_change) = (None, None, None, None);
     for (column, cell) in columns.iter().zip(cells) {
-        let moment = || iso(&cell).map(|(stamp, _)| stamp);
+        let moment = || moment::moment(&cell);
         match column.kind {
             Kind::Pid => pid = digits(&cell).and_then(|pid| u32::try_from(pid).ok()),
             Kind::Stamp => snapshot.stamp = sample_stamp(&cell).or(snapshot.stamp),
@@ -188,10 +193,7 @@ fn age_us(cell: &[u8], column: Column) -> Option<i64> {
 
 /// The value of a column with the time of the sample: ISO, or seconds since 1970.
 fn sample_stamp(cell: &[u8]) -> Option<Stamp> {
-    if let Some((stamp, _)) = iso(cell) {
-        return Some(stamp);
-    }
-    epoch(cell)
+    moment::certain(cell).or_else(|| epoch(cell))
 }
 
 /// Seconds since 1970 with ten digits and an optional fraction.
@@ -211,9 +213,17 @@ fn stamp_line(line: &[u8]) -> Option<Stamp> {
     let start = line.iter().position(|byte| !decoration(byte))?;
     let end = line.iter().rposition(|byte| !decoration(byte))?;
     let inner = line.get(start..=end)?;
+    // `\watch` centres its line over the table, behind the title if there is one.
+    let watched = memmem::find(inner, b" (every ").is_some() && inner.ends_with(b"s)");
     // Cells of a table are never that short and dressed like this.
-    if inner.len() > 200 || (start > 8 && inner.first() != Some(&b'E')) {
+    if inner.len() > 200 || (start > 8 && inner.first() != Some(&b'E') && !watched) {
         return None;
+    }
+    const DAYS: [&[u8]; 7] = [b"Mon ", b"Tue ", b"Wed ", b"Thu ", b"Fri ", b"Sat ", b"Sun "];
+    if watched {
+        let at = DAYS.iter().filter_map(|name| memmem::rfind(inner, name)).max();
+        // 16 and newer print the time as the locale has it.
+        return at.and_then(|at| calendar_stamp(inner.get(at..)?));
     }
     match inner.first()? {
         b'0'..=b'9' => {
@@ -223,8 +233,7 @@ fn stamp_line(line: &[u8]) -> Option<Stamp> {
         }
         b'M' | b'T' | b'W' | b'F' | b'S' => calendar_stamp(inner),
         b'E' if inner.starts_with(b"Every ") => {
-            let names: [&[u8]; 7] = [b"Mon ", b"Tue ", b"Wed ", b"Thu ", b"Fri ", b"Sat ", b"Sun "];
-            let at = names.iter().filter_map(|name| memmem::rfind(inner, name)).max()?;
+            let at = DAYS.iter().filter_map(|name| memmem::rfind(inner, name)).max()?;
             calendar_stamp(inner.get(at..)?)
         }
         _ => None,
@@ -295,9 +304,17 @@ struct Blocks {
 /// Claims files of blocks under stamp lines, and CSV of `pg_stat_activity`.
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
-    if let Some(claim) = csv::detect(sample) {
-        return Some(claim);
+    // CSV under lines with a time is blocks: its rows alone have none.
+    let blocks = detect_blocks(sample);
+    let rows = csv::detect(sample).or_else(|| json::detect(sample));
+    match (blocks, rows) {
+        (Some(blocks), Some(rows)) => Some(if blocks.score >= rows.score { blocks } else { rows }),
+        (blocks, rows) => rows.or(blocks),
     }
+}
+
+/// Claims blocks under lines with a time.
+fn detect_blocks(sample: &Sample<'_>) -> Option<Claim> {
     let starts: Vec<usize> = sample
         .lines
         .iter()
@@ -346,8 +363,18 @@ impl Blocks {
         first_line: u32,
         snapshot: &mut ActivitySnapshot<'a>,
     ) -> Option<&'static str> {
-        if memmem::find(body, b"-[ RECORD ").is_some() {
+        if boxes::drawn(body) {
+            let text = boxes::to_ascii(body);
+            let mut inner = ActivitySnapshot { stamp: snapshot.stamp, ..ActivitySnapshot::default() };
+            let shape = self.read_body(&text, first_line, &mut inner);
+            boxes::keep(inner, snapshot);
+            return shape;
+        }
+        if memmem::find(body, b"-[ RECORD ").is_some() || body.starts_with(b"* Record ") {
             return expanded::read(body, first_line, snapshot).then_some("expanded");
+        }
+        if memmem::find(body, b"<table").is_some() {
+            return html::read(body, first_line, snapshot).then_some("html");
         }
         if aligned::read(body, first_line, snapshot) {
             return Some(if snapshot.rows.is_empty() && snapshot.counts.is_some() {
@@ -359,7 +386,17 @@ impl Blocks {
         if counts::read_bare(body, self.hint, snapshot) {
             return Some("bare");
         }
-        csv::read_block(body, first_line, snapshot).then_some("csv-blocks")
+        if csv::read_block(body, first_line, snapshot) {
+            return Some("csv-blocks");
+        }
+        if json::read_block(body, first_line, snapshot) {
+            return Some("json");
+        }
+        // Queries can hold the separator, so this comes last.
+        if !unaligned::read(body, first_line, snapshot) {
+            return None;
+        }
+        Some(if snapshot.rows.is_empty() { "counts" } else { "unaligned" })
     }
 }
 
@@ -382,7 +419,8 @@ impl Format for Blocks {
         let mut snapshot = ActivitySnapshot { stamp: stamp_line(head), ..ActivitySnapshot::default() };
         if snapshot.stamp.is_none() {
             // The block whose stamp was lost has data but no time.
-            return if text.trim_ascii().is_empty() { Ok(Record::Structure) } else { Err("no_timestamp") };
+            let structure = text.trim_ascii().is_empty() || is_chatter(head);
+            return if structure { Ok(Record::Structure) } else { Err("no_timestamp") };
         }
         // Nothing understood (psql failed, head of a file) still says that a sample was tried at this time.
         self.read_body(body, 1, &mut snapshot);
@@ -391,6 +429,25 @@ impl Format for Blocks {
         }
         Ok(Record::Activity(snapshot))
     }
+}
+
+/// What psql says about its own settings before the first snapshot.
+fn is_chatter(line: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 12] = [
+        b"Expanded display is",
+        b"Timing is",
+        b"Title is",
+        b"Null display is",
+        b"Output format is",
+        b"Border style is",
+        b"Line style is",
+        b"Pager usage is",
+        b"Pager is used",
+        b"Tuples only is",
+        b"You are now connected",
+        b"Field separator is",
+    ];
+    BEGINNINGS.iter().any(|beginning| line.starts_with(beginning))
 }
 
 /// Whether a line is psql's footer, `(3 rows)`.

@@ -205,3 +205,103 @@ fn stamps() {
     assert!(claim("2026-11-23T18:31:17Z\n statement_timeout \n-------------------\n 0\n", "x").is_none());
     assert!(claim("2026-11-23 18:31:17,123 17 INFO ? odoo: x", "x").is_none());
 }
+
+/// What PostgreSQL 15's psql prints for the same two sessions in its other modes.
+const MODES: [(&str, &str); 14] = [
+    (
+        "aligned",
+        " pid  │ state  │  age  │   query    \n──────┼────────┼───────┼────────────\n 3768 │ active │ PT3S  │ update acc↵\n      │        │       │  set v=4\n 3789 │ idle   │ PT1M  │ COMMIT\n(2 rows)\n",
+    ),
+    (
+        "aligned",
+        "┌──────┬────────┬───────┬────────────┐\n│ pid  │ state  │  age  │   query    │\n├──────┼────────┼───────┼────────────┤\n│ 3768 │ active │ PT3S  │ update acc↵│\n│      │        │       │  set v=4   │\n│ 3789 │ idle   │ PT1M  │ COMMIT     │\n└──────┴────────┴───────┴────────────┘\n(2 rows)\n",
+    ),
+    (
+        "aligned",
+        "+------+--------+-------+------------+\n| pid  | state  |  age  |   query    |\n+------+--------+-------+------------+\n| 3768 | active | 00:00.| update acc+|\n|      |        |.:03   |  set v=4   |\n| 3789 | idle   | PT1M  | COMMIT     |\n+------+--------+-------+------------+\n",
+    ),
+    (
+        "aligned",
+        "pid   state   age    query   \n---- ------ ------- ----------\n3768 active PT3S    update acc+\n                     set v=4\n3789 idle   @ 1 min COMMIT\n(2 rows)\n",
+    ),
+    (
+        "aligned",
+        " pid  | state  |    age    |   query    \n------+--------+-----------+------------\n 3768 | active | 0:00:03   | update acc\n      |        |           :  set v=4\n 3789 | idle   | 0:01:00   | COMMIT\n(2 rows)\n",
+    ),
+    (
+        "expanded",
+        "+-[ RECORD 1 ]-----+\n| pid   | 3768       |\n| state | active     |\n| age   | 00:00:03   |\n| query | update acc+|\n|       |  set v=4   |\n+-[ RECORD 2 ]-----+\n| pid   | 3789       |\n| state | idle       |\n| age   | 00:01:00   |\n| query | COMMIT     |\n+-------+------------+\n",
+    ),
+    (
+        "expanded",
+        "* Record 1\npid   3768\nstate active\nage   00:00:03\nquery update acc+\n       set v=4\n* Record 2\npid   3789\nstate idle\nage   00:01:00\nquery COMMIT\n",
+    ),
+    (
+        "unaligned",
+        "pid;state;age;query\n3768;active;00:00:03;update acc\n set v=4\n3789;idle;00:01:00;COMMIT\n(2 rows)\n",
+    ),
+    ("unaligned", "3768|active|00:00:03|update acc\n set v=4\n3789|idle|00:01:00|COMMIT\n"),
+    (
+        "unaligned",
+        "pid|3768\nstate|active\nage|00:00:03\nquery|update acc\n set v=4\n\npid|3789\nstate|idle\nage|00:01:00\nquery|COMMIT\n",
+    ),
+    (
+        "json",
+        "{\"pid\":3768,\"state\":\"active\",\"age\":\"00:00:03\",\"query\":\"update acc\\n set v=4\"}\n{\"pid\":3789,\"state\":\"idle\",\"age\":\"00:01:00\",\"query\":\"COMMIT\"}\n",
+    ),
+    (
+        "json",
+        "  json_agg  \n------------\n [{\"pid\":3768,\"state\":\"active\",\"age\":\"00:00:03\",\"query\":\"update acc\\n set v=4\"}, +\n  {\"pid\":3789,\"state\":\"idle\",\"age\":\"00:01:00\",\"query\":\"COMMIT\"}]\n(1 row)\n",
+    ),
+    (
+        "html",
+        "<table border=\"1\">\n  <tr>\n    <th align=\"center\">pid</th>\n    <th align=\"center\">state</th>\n    <th align=\"center\">age</th>\n    <th align=\"center\">query</th>\n  </tr>\n  <tr valign=\"top\">\n    <td align=\"right\">3768</td>\n    <td align=\"left\">active</td>\n    <td>00:00:03</td>\n    <td align=\"left\">update acc<br />\n set v=4</td>\n  </tr>\n  <tr valign=\"top\">\n    <td>3789</td>\n    <td>idle</td>\n    <td>00:01:00</td>\n    <td>COMMIT</td>\n  </tr>\n</table>\n<p>(2 rows)<br />\n</p>\n",
+    ),
+    (
+        "html",
+        "<table border=\"1\">\n  <tr><td colspan=\"2\">Record 1</td></tr>\n  <tr>\n    <th>pid</th>\n    <td>3768</td>\n  </tr>\n  <tr>\n    <th>state</th>\n    <td>active</td>\n  </tr>\n  <tr>\n    <th>age</th>\n    <td>00:00:03</td>\n  </tr>\n  <tr>\n    <th>query</th>\n    <td>update acc<br />\n set v=4</td>\n  </tr>\n\n  <tr><td colspan=\"2\">Record 2</td></tr>\n  <tr>\n    <th>pid</th>\n    <td>3789</td>\n  </tr>\n  <tr>\n    <th>state</th>\n    <td>idle</td>\n  </tr>\n  <tr>\n    <th>age</th>\n    <td>00:01:00</td>\n  </tr>\n  <tr>\n    <th>query</th>\n    <td>COMMIT</td>\n  </tr>\n</table>\n",
+    ),
+];
+
+#[test]
+fn every_mode_of_psql() {
+    for (shape, body) in MODES {
+        let text = format!("2026-11-23T18:31:17Z\n{body}");
+        let claim = claim(&text, "x").unwrap_or_else(|| panic!("{body}"));
+        assert_eq!(claim.format.name(), format!("pg-stat-activity:{shape}"), "{body}");
+        check(claim.format.as_ref(), &text, |snapshot| {
+            let [first, second] = snapshot.rows.as_slice() else { panic!("{body} {:?}", snapshot.rows) };
+            assert_eq!((first.pid, second.pid), (3768, 3789), "{body}");
+            assert_eq!(
+                (first.state.as_ref(), second.state.as_ref()),
+                (b"active".as_slice(), b"idle".as_slice())
+            );
+            assert_eq!(
+                (first.query_age_us, second.query_age_us),
+                (Some(3 * SECOND_US), Some(60 * SECOND_US)),
+                "{body}"
+            );
+            let query = String::from_utf8_lossy(&first.query).replace("\n set", "\nset");
+            assert_eq!(
+                (query.as_str(), second.query.as_ref()),
+                ("update acc\nset v=4", b"COMMIT".as_slice()),
+                "{body}"
+            );
+        });
+        every_prefix(claim.format.as_ref(), &text);
+    }
+    let watched = "                              Wed Nov 25 04:34:47 2026 (every 0.5s)";
+    let titled = "     activity now\tWed Nov 25 04:34:47 2026 (every 0.5s)";
+    for line in [watched, titled] {
+        assert_eq!(stamp_line(line.as_bytes()).unwrap().us, date_time_us(b"2026-11-25 04:34:47").unwrap());
+    }
+    // Neighbours: other tables under a time.
+    for body in [
+        "name|size\na|1\n",
+        "{\"id\":1,\"msg\":\"x\"}\n",
+        "<table><tr><th>a</th></tr></table>\n",
+        "pid is 3\n",
+    ] {
+        assert!(claim(&format!("2026-11-23T18:31:17Z\n{body}"), "x").is_none(), "{body}");
+    }
+}

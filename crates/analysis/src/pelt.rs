@@ -1,0 +1,115 @@
+//! Change points of a series by PELT: the cheapest split into pieces of constant level, exact, in about linear time
+//! (Killick, Fearnhead, Eckley 2012).
+
+/// Longest series that is split; the search is quadratic where nothing changes.
+pub const LONGEST: usize = 5000;
+
+/// Starts of the pieces, the first one 0. Cost: squared distance from the piece's mean, plus `penalty` a piece; no piece is
+/// shorter than `shortest` values.
+#[must_use]
+pub fn split(values: &[f64], penalty: f64, shortest: usize) -> Vec<usize> {
+    let count = values.len().min(LONGEST);
+    let shortest = shortest.max(1);
+    if count < 2 * shortest {
+        return vec![0];
+    }
+    // Sums up to each index, so that the cost of a piece takes constant time.
+    let (mut sum, mut square) = (0.0f64, 0.0f64);
+    let sums: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
+        .chain(values.iter().take(count).map(|value| {
+            sum += value;
+            square += value * value;
+            (sum, square)
+        }))
+        .collect();
+    let cost = |from: usize, to: usize| -> f64 {
+        match (sums.get(from), sums.get(to)) {
+            (Some(a), Some(b)) if to > from => {
+                let total = b.0 - a.0;
+                (b.1 - a.1 - total * total / (to - from) as f64).max(0.0)
+            }
+            _ => 0.0,
+        }
+    };
+    // best[t]: cost of the best split of the first t values, and where its last piece begins.
+    let mut best: Vec<(f64, usize)> = vec![(f64::INFINITY, 0); count + 1];
+    if let Some(first) = best.first_mut() {
+        *first = (-penalty, 0);
+    }
+    // Where a last piece may begin, and the first end for which it need not be tried any more.
+    let mut candidates: Vec<(usize, usize)> = vec![(0, usize::MAX)];
+    for end in shortest..=count {
+        let reach = |start: usize| best.get(start).map_or(f64::INFINITY, |(known, _)| *known);
+        let (mut least, mut at) = (f64::INFINITY, 0);
+        candidates.retain(|(_, until)| *until > end);
+        for start in candidates.iter().map(|(start, _)| *start).filter(|start| end - start >= shortest) {
+            let total = reach(start) + cost(start, end) + penalty;
+            if total < least {
+                (least, at) = (total, start);
+            }
+        }
+        for (start, until) in &mut candidates {
+            // A cut here beats it for every later end that leaves room for a piece.
+            if end - *start >= shortest && reach(*start) + cost(*start, end) > least {
+                *until = (*until).min(end + shortest);
+            }
+        }
+        if let Some(slot) = best.get_mut(end) {
+            *slot = (least, at);
+        }
+        candidates.push((end, usize::MAX));
+    }
+    let mut starts = Vec::new();
+    let mut end = count;
+    while end > 0 {
+        let start = best.get(end).map_or(0, |(_, start)| *start);
+        starts.push(start);
+        // Every piece is at least one long, so this ends.
+        end = start.min(end - 1);
+    }
+    starts.reverse();
+    starts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn a_step_is_found_and_noise_is_not() {
+        let noise = |at: usize| ((at * 7919) % 13) as f64 / 13.0 - 0.5;
+        let flat: Vec<f64> = (0..60).map(noise).collect();
+        assert_eq!(split(&flat, 3.0 * 0.1 * 60f64.ln(), 2), vec![0]);
+        let step: Vec<f64> = (0..60).map(|at| noise(at) + if at >= 40 { 4.0 } else { 0.0 }).collect();
+        assert_eq!(split(&step, 3.0 * 0.1 * 60f64.ln(), 2), vec![0, 40]);
+        assert_eq!(split(&[], 1.0, 2), vec![0]);
+        assert_eq!(split(&[1.0, 9.0, 1.0], 0.0, 2), vec![0]);
+    }
+
+    #[test]
+    fn it_is_as_good_as_trying_everything() {
+        let values = [1.0, 1.2, 0.9, 5.0, 5.1, 4.8, 5.2, 2.0, 2.1, 1.9, 9.0, 9.3];
+        let penalty = 1.5;
+        let cost = |piece: &[f64]| {
+            let mean = piece.iter().sum::<f64>() / piece.len() as f64;
+            piece.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+        };
+        let total = |starts: &[usize]| {
+            let mut ends = starts[1..].to_vec();
+            ends.push(values.len());
+            starts.iter().zip(ends).map(|(from, to)| cost(&values[*from..to]) + penalty).sum::<f64>()
+        };
+        let found = total(&split(&values, penalty, 2));
+        let mut least = f64::INFINITY;
+        for mask in 0u32..1 << (values.len() - 1) {
+            let mut starts = vec![0];
+            starts.extend((1..values.len()).filter(|at| mask >> (at - 1) & 1 == 1));
+            let mut bounds = starts.clone();
+            bounds.push(values.len());
+            if bounds.windows(2).all(|pair| pair[1] - pair[0] >= 2) {
+                least = least.min(total(&starts));
+            }
+        }
+        assert!((found - least).abs() < 1e-9, "{found} {least}");
+    }
+}

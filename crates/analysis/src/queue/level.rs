@@ -1,0 +1,147 @@
+//! How many intervals are open at each instant: requests in flight, busy workers.
+
+/// A step function of time, zero outside the span it was made for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Level {
+    /// Instant (µs) and the level from then on, in order of time.
+    steps: Vec<(i64, i64)>,
+}
+
+impl Level {
+    /// Counts `intervals` (start, end; µs), clipped to `from ..= to`. Empty and reversed ones count nothing.
+    #[must_use]
+    pub fn of(intervals: impl Iterator<Item = (i64, i64)>, from: i64, to: i64) -> Self {
+        let mut changes: Vec<(i64, i64)> = Vec::new();
+        for (start, end) in intervals {
+            let (start, end) = (start.max(from), end.min(to));
+            if start < end {
+                changes.push((start, 1));
+                changes.push((end, -1));
+            }
+        }
+        changes.sort_unstable();
+        let mut steps: Vec<(i64, i64)> = Vec::new();
+        let mut level = 0i64;
+        for (us, change) in changes {
+            level += change;
+            match steps.last_mut() {
+                Some(last) if last.0 == us => last.1 = level,
+                _ => steps.push((us, level)),
+            }
+        }
+        Level { steps }
+    }
+
+    /// The larger of two levels at each instant.
+    #[must_use]
+    pub fn or_higher(&self, other: &Level) -> Level {
+        let mut instants: Vec<i64> = self.steps.iter().chain(&other.steps).map(|(us, _)| *us).collect();
+        instants.sort_unstable();
+        instants.dedup();
+        let (mut own, mut others) = (self.steps.iter().peekable(), other.steps.iter().peekable());
+        let (mut a, mut b) = (0, 0);
+        let steps = instants
+            .into_iter()
+            .map(|us| {
+                while let Some((_, level)) = own.next_if(|(at, _)| *at <= us) {
+                    a = *level;
+                }
+                while let Some((_, level)) = others.next_if(|(at, _)| *at <= us) {
+                    b = *level;
+                }
+                (us, a.max(b))
+            })
+            .collect();
+        Level { steps }
+    }
+
+    /// The level, at most `limit`.
+    #[must_use]
+    pub fn capped(&self, limit: i64) -> Level {
+        Level { steps: self.steps.iter().map(|(us, level)| (*us, (*level).min(limit))).collect() }
+    }
+
+    /// Nothing was ever open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The highest level.
+    #[must_use]
+    pub fn peak(&self) -> i64 {
+        self.steps.iter().map(|(_, level)| *level).max().unwrap_or(0)
+    }
+
+    /// Integral over time, in units × seconds.
+    #[must_use]
+    pub fn area_s(&self) -> f64 {
+        let area_us: i64 = self
+            .pieces()
+            .map(|(from, to, level)| level.saturating_mul(to.saturating_sub(from)))
+            .fold(0, i64::saturating_add);
+        area_us as f64 / 1e6
+    }
+
+    /// Stretches with at least that level, in order, µs.
+    #[must_use]
+    pub fn at_least(&self, level: i64) -> Vec<(i64, i64)> {
+        let mut stretches: Vec<(i64, i64)> = Vec::new();
+        for (from, to, seen) in self.pieces() {
+            if seen < level {
+                continue;
+            }
+            match stretches.last_mut() {
+                Some(last) if last.1 == from => last.1 = to,
+                _ => stretches.push((from, to)),
+            }
+        }
+        stretches
+    }
+
+    /// Pieces of constant level: from, to (µs), level.
+    fn pieces(&self) -> impl Iterator<Item = (i64, i64, i64)> + '_ {
+        self.steps.iter().zip(self.steps.iter().skip(1)).map(|((from, level), (to, _))| (*from, *to, *level))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Level;
+
+    #[test]
+    fn counts_clips_and_measures() {
+        let level = Level::of([(0, 10), (5, 20), (5, 5), (30, 25), (18, 99)].into_iter(), 2, 40);
+        assert_eq!(level.peak(), 2);
+        assert_eq!(level.at_least(2), vec![(5, 10), (18, 20)]);
+        assert_eq!(level.at_least(1), vec![(2, 40)]);
+        assert!((level.area_s() - (8 + 15 + 22) as f64 / 1e6).abs() < 1e-12);
+        assert!(Level::of(std::iter::empty(), 0, 1).is_empty());
+    }
+
+    #[test]
+    fn the_higher_of_two() {
+        let a = Level::of([(0, 10)].into_iter(), 0, 100);
+        let b = Level::of([(5, 20), (6, 12)].into_iter(), 0, 100);
+        let both = a.or_higher(&b);
+        assert_eq!(both.at_least(1), vec![(0, 20)]);
+        assert_eq!(both.at_least(2), vec![(6, 12)]);
+        assert_eq!(both.capped(1).peak(), 1);
+    }
+
+    proptest! {
+        /// Little's law on a sample path: the integral of the level is the sum of the clipped durations.
+        #[test]
+        fn the_integral_is_the_sum_of_durations(
+            intervals in proptest::collection::vec((0i64..1000, 0i64..300), 0..60), from in 0i64..500, length in 1i64..800,
+        ) {
+            let to = from + length;
+            let spans = || intervals.iter().map(|(start, length)| (*start, start + length));
+            let summed: i64 = spans().map(|(start, end)| (end.min(to) - start.max(from)).max(0)).sum();
+            let level = Level::of(spans(), from, to);
+            prop_assert!((level.area_s() - summed as f64 / 1e6).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The commands: what each reads, how it is judged and where it goes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use stormtrace_analysis::policy::{self, Policy};
+use stormtrace_analysis::report::{PolicyInForce, Report};
+use stormtrace_report::{View, by_name, json, text};
+
+use crate::arguments::{Analyze, Check, Inspect, Reading};
+use crate::exit_code;
+use crate::output::{self, Files};
+
+/// `stormtrace analyze`.
+pub fn analyze(arguments: &Analyze) -> Result<u8> {
+    let format = &arguments.format;
+    let writer = by_name(format).with_context(|| {
+        format!("--format {format}: no such form (text, json, html, markdown, csv, junit)")
+    })?;
+    let files = Files::named(&arguments.output, &arguments.paths)?;
+    let report = report(&arguments.paths, &arguments.reading, arguments.hold, PolicyInForce::default())?;
+    files.write(&report, View::Whole)?;
+    if !arguments.quiet {
+        output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Whole)?;
+    }
+    Ok(exit_code::PASS)
+}
+
+/// `stormtrace check`.
+pub fn check(arguments: &Check) -> Result<u8> {
+    if arguments.print_policy {
+        output::print_plain(policy::settings::BUILT_IN)?;
+        return Ok(exit_code::PASS);
+    }
+    let format = &arguments.format;
+    let writer = by_name(format)
+        .filter(|writer| matches!(writer.name(), "text" | "json" | "junit" | "markdown"))
+        .with_context(|| format!("--format {format}: check knows text, json, junit and markdown"))?;
+    let files = Files::named(&arguments.output, &arguments.paths)?;
+    let policy = arguments.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
+    let report = report(&arguments.paths, &arguments.reading, arguments.hold, policy)?;
+    files.write(&report, View::Verdict)?;
+    if !arguments.quiet {
+        output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Verdict)?;
+    }
+    Ok(exit_code::of(report.verdict))
+}
+
+/// `stormtrace inspect`.
+pub fn inspect(arguments: &Inspect) -> Result<u8> {
+    if !matches!(arguments.format.as_str(), "text" | "json") {
+        bail!("--format {}: inspect knows text and json", arguments.format);
+    }
+    let options = options(&arguments.reading)?;
+    let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.paths, &options))?;
+    let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
+    output::print(|options, out| write(&report, options, out), &arguments.reading, View::Inputs)?;
+    Ok(exit_code::PASS)
+}
+
+fn report(
+    paths: &[PathBuf],
+    reading: &Reading,
+    hold_us: Option<i64>,
+    policy: PolicyInForce,
+) -> Result<Report> {
+    let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading)? };
+    in_pool(reading, || stormtrace_analysis::analyze(paths, &options))
+}
+
+fn options(reading: &Reading) -> Result<stormtrace_analysis::Options> {
+    let mut read = stormtrace_analysis::read::Options {
+        nginx_log_formats: reading.nginx_log_format.clone(),
+        ..Default::default()
+    };
+    for setting in &reading.limit {
+        read.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
+    }
+    Ok(stormtrace_analysis::Options {
+        read,
+        since_us: reading.since.as_deref().map(instant).transpose()?,
+        until_us: reading.until.as_deref().map(instant).transpose()?,
+        ..Default::default()
+    })
+}
+
+/// An RFC 3339 time, µs UTC.
+fn instant(text: &str) -> Result<i64> {
+    stormtrace_logs::timestamp::iso(text.as_bytes())
+        .filter(|(_, used)| *used == text.len())
+        .map(|(stamp, _)| stamp.us)
+        .with_context(|| format!("{text}: not a time such as 2026-11-23T18:30:00Z"))
+}
+
+/// A policy; what is wrong with it is told as `file:line: key: why`.
+fn read_policy(path: &Path) -> Result<PolicyInForce> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read policy {name}"))?;
+    let settings = Policy::parse(&text).map_err(|error| match error.line {
+        Some(line) => anyhow!("policy {name}:{line}: {}", error.message),
+        None => anyhow!("policy {name}: {}", error.message),
+    })?;
+    Ok(PolicyInForce { name, settings })
+}
+
+/// Runs `work` on the number of threads asked for.
+fn in_pool<E: Into<anyhow::Error> + Send>(
+    arguments: &Reading,
+    work: impl FnOnce() -> Result<Report, E> + Send,
+) -> Result<Report> {
+    let mut builder = rayon::ThreadPoolBuilder::new();
+    if let Some(threads) = arguments.threads {
+        builder = builder.num_threads(threads.clamp(1, 256));
+    }
+    builder.build().context("no threads")?.install(work).map_err(Into::into)
+}
