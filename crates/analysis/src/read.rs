@@ -80,6 +80,8 @@ pub struct Input {
     pub partial: Partial,
     /// Damage.
     pub problems: Vec<String>,
+    /// When the file was last written to, µs; `None` for standard input.
+    pub modified_us: Option<i64>,
 }
 
 /// How to read.
@@ -193,6 +195,13 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
     Ok(inputs)
 }
 
+/// When a regular file was last written to, µs since 1970.
+fn modified_us(place: &Path) -> Option<i64> {
+    let metadata = fs::metadata(place).ok().filter(fs::Metadata::is_file)?;
+    let since = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_micros()).ok()
+}
+
 fn unreadable(file: &Found, error: &io::Error) -> Input {
     Input {
         label: file.label.clone(),
@@ -205,6 +214,7 @@ fn unreadable(file: &Found, error: &io::Error) -> Input {
         score: 0.0,
         partial: Partial::default(),
         problems: vec![error.to_string()],
+        modified_us: None,
     }
 }
 
@@ -293,6 +303,7 @@ fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<Ve
         Some(place) => Box::new(open_file(place)?),
         None => Box::new(io::stdin()),
     };
+    let modified_us = file.place.as_deref().and_then(modified_us);
     let state = Arc::new(Mutex::new((Sha256::new(), 0)));
     let contents = container::open(Hashing { inner: raw, state: Arc::clone(&state) })?;
     let container_name = contents.container;
@@ -363,6 +374,7 @@ fn read_one(file: &Found, context: &Context, options: &Options) -> io::Result<Ve
             score: read.score,
             partial,
             problems,
+            modified_us,
         }
     };
     Ok(parts.into_iter().map(input).collect())
