@@ -123,6 +123,8 @@ fn carriers() {
     });
     agrees("docker logs -t", &|_, log| format!("{utc} {log}"));
     agrees("compose", &|_, log| format!("odoo-1  | {log}"));
+    agrees("compose with container_name", &|_, log| format!("shop  | {log}"));
+    agrees("compose -t with container_name", &|_, log| format!("shop  | {utc} {log}"));
     agrees("cri", &|_, log| format!("{utc} stderr F {log}"));
     agrees("cri with an offset", &|_, log| format!("2026-11-23T19:24:42.470868182+01:00 stderr F {log}"));
     agrees("kubectl --prefix", &|_, log| format!("[pod/odoo-7d9f-x/odoo] {log}"));

@@ -19,8 +19,8 @@ use crate::report::{
 };
 use crate::service::Services;
 use crate::{
-    action, align, copies, correlate, extremes, finding, impact, link, policy, queue, recovery, timeline,
-    worker_time,
+    action, align, copies, correlate, extremes, finding, impact, interval, link, policy, queue, recovery,
+    timeline, worker_time,
 };
 
 /// How to analyse.
@@ -221,6 +221,7 @@ fn sort(events: &mut Events, inputs: &[read::Input]) {
     events.postgres.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.snapshots.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.host.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    interval::measure_steps(&mut events.host);
     events.probes.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.kernel.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.join_follow_ups();

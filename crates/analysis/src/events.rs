@@ -362,6 +362,8 @@ pub struct Snapshot {
 pub struct Host {
     /// End of the interval, µs.
     pub us: i64,
+    /// Length of the interval, µs: the time since the capture's sample before; 0 for one alone.
+    pub step_us: i64,
     /// Busy, percent.
     pub cpu_busy_percent: Option<f64>,
     /// I/O wait, percent.

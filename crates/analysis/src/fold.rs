@@ -120,6 +120,7 @@ impl Partial {
         }
         self.events.host.push(Host {
             us,
+            step_us: 0,
             cpu_busy_percent: sample.cpu_busy_percent,
             io_wait_percent: sample.io_wait_percent,
             blocked: sample.blocked,

@@ -25,6 +25,7 @@ pub mod finding;
 pub mod fingerprint;
 pub mod fold;
 pub mod impact;
+pub mod interval;
 pub mod link;
 pub mod lives;
 mod parts;

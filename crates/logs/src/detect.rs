@@ -83,7 +83,7 @@ pub(crate) fn peel_sample<'a>(
         tally(carrier, complete.get(start..).unwrap_or_default(), &mut tried, &mut good, &mut lines);
     }
     let share = f64::from(good) / f64::from(tried.max(1));
-    (good > 0 && share >= CARRIER_SHARE).then_some((lines, share))
+    (good > 0 && share >= CARRIER_SHARE && carrier.suits(complete)).then_some((lines, share))
 }
 
 fn tally<'a>(

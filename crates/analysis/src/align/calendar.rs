@@ -8,6 +8,10 @@ use super::shift_input;
 use crate::read::Input;
 use crate::stretch::Stretch;
 
+/// What is said of stamps that nothing dates.
+const UNKNOWN_YEAR: &str = "year unknown: the stamps name none, nor does anything beside them; shown as 1972";
+const UNKNOWN_DATE: &str =
+    "date unknown: the stamps are times of day, and nothing beside them is dated; shown as 1 January 1972";
 const DAY_US: i64 = 86_400 * SECOND_US;
 const HOUR_US: i64 = 3600 * SECOND_US;
 /// A change to or from summer time moves stamps by an hour give or take this, µs, and by the time between the two
@@ -16,42 +20,68 @@ const NEAR_HOUR_US: i64 = 60 * SECOND_US;
 /// Longer silence hides a change, µs.
 const BETWEEN_US: i64 = HOUR_US / 2;
 
-/// Puts stamps without a year (1972) into the years that bring the input nearest to `window`. December and then January
-/// in one file is New Year.
-pub fn add_years(input: &mut Input, window: Option<(i64, i64)>) {
+/// Puts stamps without a year (1972) into the years that bring the input nearest to `window`, what other inputs say; where
+/// nothing does, to the last year that ends before the file was last written to. December and then January in one file is
+/// New Year. Says what rests on less than another log.
+pub fn add_years(input: &mut Input, window: Option<(i64, i64)>) -> Option<String> {
     if input.partial.zone != Some(Zone::LocalWithoutYear) {
-        return;
+        return None;
     }
     let stretches = input.partial.stretches.steady();
-    let Some(span) = input.partial.span else { return };
-    let Some((from, to)) = window else {
-        input.problems.push("its stamps name no year, nor does anything beside it: shown as 1972".to_owned());
-        return;
-    };
+    let span = input.partial.span?;
     // Lines from which the year is one later.
     let new_years: Vec<u64> = jumps(&stretches)
         .filter(|(jump_us, _)| *jump_us < -180 * DAY_US)
         .map(|(_, stretch)| stretch.line)
         .collect();
     let last_us = stretches.last().map_or(span.1, |stretch| stretch.to_us);
-    let middle = from.midpoint(to);
-    let best = (1990..=2100).min_by_key(|year| (move_to_year(last_us, *year) - middle).abs());
-    let Some(last_year) = best else { return };
+    let mut years = 1990..=2100;
+    let (last_year, note) = match (window, input.modified_us) {
+        (Some((from, to)), _) => {
+            let middle = from.midpoint(to);
+            (years.min_by_key(|year| (move_to_year(last_us, *year) - middle).abs())?, None)
+        }
+        (None, Some(modified_us)) => {
+            // Stamps are local: up to a day ahead of the file system's.
+            let year =
+                years.rfind(|year| move_to_year(last_us, *year) <= modified_us.saturating_add(DAY_US))?;
+            let label = &input.label;
+            (
+                year,
+                Some(format!(
+                    "{label}: its stamps name no year; {year} is inferred from when the file was last written to."
+                )),
+            )
+        }
+        (None, None) => {
+            input.problems.push(UNKNOWN_YEAR.to_owned());
+            return Some(format!("{}: {UNKNOWN_YEAR}.", input.label));
+        }
+    };
     shift_input(input, |line, us| {
         let later = new_years.iter().filter(|new_year| **new_year > line).count();
         move_to_year(us, last_year - i64::try_from(later).unwrap_or(0)).saturating_sub(us)
     });
+    note
 }
 
-/// Puts times of day without a date on the days that bring the input nearest to `window`.
-pub fn add_dates(input: &mut Input, window: Option<(i64, i64)>) {
+/// Puts times of day without a date on the days that bring the input nearest to `window`; says so.
+pub fn add_dates(input: &mut Input, window: Option<(i64, i64)>) -> Option<String> {
     if input.partial.zone != Some(Zone::LocalWithoutDate) {
-        return;
+        return None;
     }
-    let (Some((from, to)), Some((first, last))) = (window, input.partial.span) else { return };
+    let (first, last) = input.partial.span?;
+    let Some((from, to)) = window else {
+        input.problems.push(UNKNOWN_DATE.to_owned());
+        return Some(format!("{}: {UNKNOWN_DATE}.", input.label));
+    };
     let distance = from.midpoint(to).saturating_sub(first.midpoint(last));
     let days = distance.saturating_add(DAY_US / 2).div_euclid(DAY_US);
     shift_input(input, |_, _| days.saturating_mul(DAY_US));
+    Some(format!(
+        "{}: its stamps are times of day; taken for those of the day of the other logs.",
+        input.label
+    ))
 }
 
 /// The same day and time of the year 1972 (a leap year) in another year; 29 February may become 1 March.

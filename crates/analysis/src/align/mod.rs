@@ -46,9 +46,10 @@ pub fn align(
     notes: &mut Vec<String>,
 ) -> (Vec<Clock>, Ordering) {
     let window = stated_window(inputs);
+    let dated = window.or_else(|| dated_window(inputs));
     for input in inputs.iter_mut() {
-        calendar::add_years(input, window);
-        calendar::add_dates(input, window);
+        notes.extend(calendar::add_years(input, dated));
+        notes.extend(calendar::add_dates(input, dated));
         let changes = calendar::undo_daylight_changes(input, window);
         if changes > 0 {
             notes.push(format!(
@@ -101,6 +102,14 @@ fn stated_window(inputs: &[Input]) -> Option<(i64, i64)> {
         .filter(|input| input.source != Some(Source::Host))
         .filter_map(|input| input.partial.span)
         .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// The window of the inputs that name a date, in whatever zone: enough to tell the year.
+fn dated_window(inputs: &[Input]) -> Option<(i64, i64)> {
+    let dated = inputs.iter().filter(|input| {
+        !matches!(input.partial.zone, None | Some(Zone::LocalWithoutYear | Zone::LocalWithoutDate))
+    });
+    dated.filter_map(|input| input.partial.span).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 /// Moves every time of an input by what `shift` says for its line and time, µs.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, Datelike, FixedOffset};
 use stormtrace_logs::timestamp::SECOND_US;
 
 use crate::report::{Clock, Report};
@@ -214,4 +214,43 @@ fn a_kernel_log_without_years_across_new_year() {
     assert_eq!(input.first.unwrap().0, whole(times[0]));
     assert_eq!(input.last.unwrap().0, whole(times[7]));
     assert_eq!(clock(&report, "host").zone_s, Some(3600));
+}
+
+/// The kernel's log, whose stamps have no year.
+fn syslog_kernel(folder: &Path) {
+    fs::write(
+        folder.join("kern.log"),
+        "Feb 16 12:00:01 vm kernel: [ 1793.152108] Out of memory: Killed process 380 (odoo) total-vm:2048kB, \
+         anon-rss:1024kB, file-rss:0kB, shmem-rss:0kB, UID:101 pgtables:2356kB oom_score_adj:0\n",
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_year_comes_from_other_logs_or_the_file() {
+    let year = |report: &Report| {
+        let input = report.inputs.iter().find(|input| input.path == "kern.log").unwrap();
+        (at(input.first.unwrap().0, 0).year(), input.problems.len())
+    };
+    // Another log, local but dated, wins over the file's time.
+    let folder = tempfile::tempdir().unwrap();
+    syslog_kernel(folder.path());
+    fs::write(
+        folder.path().join("error.log"),
+        "2024/02/16 12:00:03 [error] 7#7: *1 upstream prematurely closed connection while reading response header \
+         from upstream, client: 10.0.0.7, server: _, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:8069/\"\n",
+    )
+    .unwrap();
+    let report = analyze(&[folder.path().to_path_buf()], &Options::default()).unwrap();
+    assert_eq!(year(&report), (2024, 0), "{:?}", report.notes);
+    // Alone: not after the file was written.
+    let folder = tempfile::tempdir().unwrap();
+    syslog_kernel(folder.path());
+    let file = fs::File::options().write(true).open(folder.path().join("kern.log")).unwrap();
+    let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_769_000_000);
+    file.set_modified(written).unwrap();
+    let report = analyze(&[folder.path().to_path_buf()], &Options::default()).unwrap();
+    // Written on 21 January 2026.
+    assert_eq!(year(&report), (2025, 0), "{:?}", report.notes);
+    assert!(report.notes.iter().any(|note| note.contains("2025 is inferred")), "{:?}", report.notes);
 }

@@ -217,32 +217,37 @@ fn counted_by_the_kernel(scene: &Scene<'_>, saturation: &mut Saturation, since: 
             socket.port == port && socket.waiting > 0 && socket.waiting >= socket.backlog
         })
     };
-    let mut say = |first: &Host, statement: String| {
-        since.push(first.us);
-        let refs = vec![scene.places.reference(first.input, first.line, first.us)];
-        saturation.signs.push(Statement { statement, refs });
-    };
     if let Some(first) = inside().find(full) {
-        say(
-            first,
-            format!(
+        let waiting = inside().filter(full).filter_map(|sample| Some(sample.listener?.waiting)).max();
+        since.push(first.us);
+        saturation.signs.push(Statement {
+            statement: format!(
                 "the accept queue of port {port} was full in {} samples, up to {} connections waiting",
                 inside().filter(full).count(),
-                inside()
-                    .filter_map(|sample| sample.listener.filter(|socket| socket.port == port))
-                    .map(|socket| socket.waiting)
-                    .max()
-                    .unwrap_or(0)
+                waiting.unwrap_or(0)
             ),
-        );
+            refs: vec![scene.places.reference(first.input, first.line, first.us)],
+        });
     }
-    let overflowed = || inside().filter(|sample| sample.listen_overflows.is_some_and(|more| more > 0));
-    if let Some(first) = overflowed().next() {
+    // Counted since the sample before: somewhere in that interval, and only a short one dates it.
+    let stretch = [(from, to)];
+    let overflowed = || {
+        let some = |sample: &&Host| sample.listen_overflows.is_some_and(|more| more > 0);
+        events.host.iter().filter(some).filter(|sample| sample.speaks_for(&stretch))
+    };
+    if let (Some(first), Some(last)) = (overflowed().next(), overflowed().next_back()) {
         let count: u64 = overflowed().filter_map(|sample| sample.listen_overflows).sum();
-        say(
-            first,
-            format!("the kernel counted {count} connections that accept queues of the host had no room for"),
-        );
+        if first.step_us <= SATURATED_US {
+            since.push(first.us.clamp(from, to));
+        }
+        let refs = vec![scene.places.reference(first.input, first.line, first.us)];
+        let seconds = (last.us - first.us + first.step_us) / SECOND_US;
+        saturation.signs.push(Statement {
+            statement: format!(
+                "the kernel counted {count} connections in {seconds} s that accept queues of the host had no room for"
+            ),
+            refs,
+        });
     }
 }
 

@@ -234,17 +234,13 @@ fn series<'e>(host: &'e [Host], incident: &Found) -> Vec<&'e Host> {
 #[must_use]
 pub fn processor_medians(host: &[Host], incident: &Found) -> (Option<f64>, Option<f64>) {
     let samples = series(host, incident);
-    let over = |wanted: &dyn Fn(i64) -> bool| {
-        median(
-            samples
-                .iter()
-                .filter(|sample| wanted(sample.us))
-                .filter_map(|sample| sample.cpu_busy_percent)
-                .collect(),
-        )
+    let over = |wanted: &dyn Fn(&Host) -> bool| {
+        let wanted = samples.iter().filter(|sample| wanted(sample));
+        median(wanted.filter_map(|sample| sample.cpu_busy_percent).collect())
     };
-    let inside = over(&|us| (incident.start_us..=incident.end_us).contains(&us));
-    (inside, over(&|us| us < incident.start_us - 2 * BUCKET_US))
+    let stretch = [(incident.start_us, incident.end_us)];
+    let inside = over(&|sample| sample.speaks_for(&stretch));
+    (inside, over(&|sample| sample.us < incident.start_us - 2 * BUCKET_US))
 }
 
 fn step_us(samples: &[&Host]) -> Option<i64> {

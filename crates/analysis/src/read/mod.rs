@@ -77,6 +77,8 @@ pub struct Input {
     pub partial: Partial,
     /// Damage.
     pub problems: Vec<String>,
+    /// When the stored file was last written to, µs; `None` for standard input.
+    pub modified_us: Option<i64>,
 }
 
 impl Input {
@@ -92,6 +94,7 @@ impl Input {
             score: 0.0,
             partial: Partial::default(),
             problems: Vec::new(),
+            modified_us: None,
         }
     }
 }

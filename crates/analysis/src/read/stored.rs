@@ -53,6 +53,13 @@ impl Stored {
         }
     }
 
+    /// When a regular file was last written to, µs since 1970.
+    pub fn modified_us(&self) -> Option<i64> {
+        let metadata = fs::metadata(self.found.place.as_ref()?).ok().filter(fs::Metadata::is_file)?;
+        let since = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_micros()).ok()
+    }
+
     /// Whether it is standard input and longer than what is kept of it.
     pub fn is_partly_kept(&self) -> bool {
         self.kept.get().is_some_and(|kept| kept.archive && !kept.whole)

@@ -57,9 +57,13 @@ pub fn walk(
     let first = walk.inputs.len();
     let to_the_end = if hashed && opened.reader.is_regular() { ToTheEnd::Always } else { ToTheEnd::IfSound };
     let label = stored.found.label.clone();
+    let modified_us = stored.modified_us();
     let snapshot = walk.node(opened.reader, opened.seekable, label, Place::default(), to_the_end);
     if let (Some(change), Some(input)) = (snapshot.changes(), walk.inputs.get_mut(first)) {
         input.problems.push(change);
+    }
+    for input in walk.inputs.iter_mut().skip(first) {
+        input.modified_us = modified_us;
     }
     Ok(())
 }

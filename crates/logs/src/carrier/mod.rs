@@ -46,6 +46,10 @@ pub trait Carrier: Send + Sync {
     fn spans_lines(&self) -> bool {
         false
     }
+    /// Whether the beginning of a file as a whole may be of this carrier, for shapes that one line does not prove.
+    fn suits(&self, _head: &[u8]) -> bool {
+        true
+    }
     /// Peels one entry (one physical line for line carriers, without its final newline).
     /// `Err` names the reason why this is not an entry of the carrier (`journald_marker`, `not_this_carrier` …).
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str>;
@@ -59,8 +63,10 @@ pub const ALL: &[&dyn Carrier] = &[
     &journald::Verbose,
     &docker::JsonFile,
     &cloud::CloudJson,
-    &compose::WithTimestamps,
-    &compose::Plain,
+    &compose::WithTimestamps { any: true },
+    &compose::WithTimestamps { any: false },
+    &compose::Plain { any: true },
+    &compose::Plain { any: false },
     &kubernetes::Prefix,
     &kubernetes::ContainerRuntime,
     &syslog_protocol::SyslogProtocol,

@@ -104,9 +104,15 @@ pub(super) fn zoned(us: i64, zone: &[u8]) -> Stamp {
     Stamp { us, zone, resolution_us: SECOND_US }
 }
 
-/// What a counter grew by since it was last seen; `None` the first time. A counter that fell began again at zero.
-pub(super) fn growth(memory: &mut Memory, name: &'static str, value: f64) -> Option<f64> {
-    let before = memory.counters.insert(name, value)?;
+/// Counters remembered at most, so that hostile paths cannot fill memory.
+const MOST_TOTALS: usize = 10_000;
+
+/// What a counter of `group` grew by since it was last seen; `None` the first time. One that fell began again at zero.
+pub(super) fn growth(memory: &mut Memory, group: u64, name: &'static str, value: f64) -> Option<f64> {
+    if memory.totals.len() >= MOST_TOTALS && !memory.totals.contains_key(&(group, name)) {
+        return None;
+    }
+    let before = memory.totals.insert((group, name), value)?;
     Some(if value >= before { value - before } else { value })
 }
 
@@ -211,7 +217,7 @@ mod tests {
     #[test]
     fn counters() {
         let mut memory = Memory::default();
-        let mut seen = |value| growth(&mut memory, "x", value);
+        let mut seen = |value| growth(&mut memory, 0, "x", value);
         assert_eq!((seen(5.0), seen(7.0), seen(1.0)), (None, Some(2.0), Some(1.0)));
     }
 }

@@ -99,6 +99,10 @@ pub struct Memory {
     pub section: &'static str,
     /// Last values of counters, to tell what was added since.
     pub counters: BTreeMap<&'static str, f64>,
+    /// The same for counters of which there are several: each with a hash of what tells them apart (a path).
+    pub totals: BTreeMap<(u64, &'static str), f64>,
+    /// Hash of the path that stands above the lines, 0 without one.
+    pub group: u64,
     /// The last scrape of Prometheus metrics.
     pub scrape: Option<prometheus::Scrape>,
 }

@@ -50,28 +50,25 @@ impl Host {
     pub(super) fn of(look: &Look<'_>) -> Self {
         let samples = &look.picture.events.host;
         let (before_from, before_to) = look.baseline();
-        let inside = || samples.iter().filter(|sample| look.inside(sample.us));
-        let before = || samples.iter().filter(|sample| (before_from..before_to).contains(&sample.us));
+        let inside = || samples.iter().filter(|sample| look.speaks(sample));
+        let usual = [(before_from, before_to)];
+        let before = || samples.iter().filter(|sample| sample.us < before_to && sample.speaks_for(&usual));
+        // What is there at one instant is no average.
+        let seen = || samples.iter().filter(|sample| look.inside(sample.us));
         let busy = |sample: &crate::events::Host| sample.cpu_busy_percent;
         let wait = |sample: &crate::events::Host| sample.io_wait_percent;
         // The page cache takes what is free without harm, so what is available says more where it was sampled.
-        let has_available = inside().any(|sample| sample.memory_available_bytes.is_some());
+        let has_available = seen().any(|sample| sample.memory_available_bytes.is_some());
         let free = |sample: &crate::events::Host| {
             let bytes = if has_available { sample.memory_available_bytes } else { sample.memory_free_bytes };
             bytes.map(|bytes| bytes as f64)
         };
-        let device = |samples: &mut dyn Iterator<Item = &crate::events::Host>| {
-            let mut busiest: BTreeMap<i64, f64> = BTreeMap::new();
-            for (us, percent) in samples.filter_map(|sample| Some((sample.us, sample.device_busy_percent?))) {
-                let known = busiest.entry(us).or_insert(percent);
-                *known = known.max(percent);
-            }
-            median(busiest.into_values().collect())
-        };
+        let device = |sample: &crate::events::Host| sample.device_busy_percent;
+        let throttled = |sample: &crate::events::Host| sample.throttled_percent;
         let cpu_pressure = |sample: &crate::events::Host| sample.cpu_pressure_percent;
         let io_pressure = |sample: &crate::events::Host| sample.io_pressure_percent;
         let usual_free = median(before().filter_map(free).collect());
-        let least = inside().filter_map(free).reduce(f64::min);
+        let least = seen().filter_map(free).reduce(f64::min);
         Host {
             busy: median(inside().filter_map(busy).collect()),
             busy_before: median(before().filter_map(busy).collect()),
@@ -82,11 +79,11 @@ impl Host {
             cpu_pressure_before: median(before().filter_map(cpu_pressure).collect()),
             io_pressure: median(inside().filter_map(io_pressure).collect()),
             io_pressure_before: median(before().filter_map(io_pressure).collect()),
-            device_busy: device(&mut inside()),
-            device_busy_before: device(&mut before()),
-            throttled: median(inside().filter_map(|sample| sample.throttled_percent).collect()),
+            device_busy: median(highest(inside(), device)),
+            device_busy_before: median(highest(before(), device)),
+            throttled: median(highest(inside(), throttled)),
             memory_pressure: median(inside().filter_map(|sample| sample.memory_pressure_percent).collect()),
-            memory_of_limit: inside().filter_map(|sample| sample.memory_of_limit_percent).reduce(f64::max),
+            memory_of_limit: seen().filter_map(|sample| sample.memory_of_limit_percent).reduce(f64::max),
             group_kills: inside().filter_map(|sample| sample.out_of_memory_kills).reduce(|a, b| a + b),
             memory_left: least
                 .zip(usual_free)
@@ -104,4 +101,17 @@ impl Host {
     pub fn busier(&self) -> Option<f64> {
         self.busy.map(|busy| busy - self.busy_before.unwrap_or(busy.min(20.0)))
     }
+}
+
+/// The highest of several devices or control groups at each time.
+fn highest<'e>(
+    samples: impl Iterator<Item = &'e crate::events::Host>,
+    figure: impl Fn(&crate::events::Host) -> Option<f64>,
+) -> Vec<f64> {
+    let mut highest: BTreeMap<i64, f64> = BTreeMap::new();
+    for (us, percent) in samples.filter_map(|sample| Some((sample.us, figure(sample)?))) {
+        let known = highest.entry(us).or_insert(percent);
+        *known = known.max(percent);
+    }
+    highest.into_values().collect()
 }

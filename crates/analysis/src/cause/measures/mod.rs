@@ -120,6 +120,13 @@ impl Look<'_> {
         self.episodes.iter().any(|(from, to)| (from - SECOND_US..=to + SECOND_US).contains(&us))
     }
 
+    /// Whether a host sample, an average over its interval, speaks for the incident.
+    fn speaks(&self, sample: &crate::events::Host) -> bool {
+        let stretches: Vec<_> =
+            self.episodes.iter().map(|(from, to)| (from - SECOND_US, to + SECOND_US)).collect();
+        sample.speaks_for(&stretches)
+    }
+
     fn reference(&self, place: (u32, u64, i64)) -> Reference {
         self.places.reference(place.0, place.1, place.2)
     }

@@ -67,7 +67,7 @@ impl Sources {
                 || setting("log_min_duration_statement").is_some_and(|value| value != "-1"),
             listings: snapshots.len() - counting,
             countings: counting,
-            host_samples: events.host.iter().filter(|sample| look.inside(sample.us)).count(),
+            host_samples: events.host.iter().filter(|sample| look.speaks(sample)).count(),
         }
     }
 }

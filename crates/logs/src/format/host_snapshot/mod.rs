@@ -101,7 +101,10 @@ fn is_counter(line: &[u8]) -> bool {
 fn read(line: &[u8], memory: &mut Memory, hints: &Hints) -> Option<(&'static str, Said)> {
     read_bare(line, memory, hints).or_else(|| {
         let (stamp, rest) = unprefixed(line)?;
-        memory.last = Some(stamp);
+        if memory.last != Some(stamp) {
+            memory.last = Some(stamp);
+            first_file(memory);
+        }
         read_bare(rest, memory, hints)
     })
 }
@@ -127,6 +130,7 @@ fn banner(line: &[u8], memory: &mut Memory) -> Option<()> {
         // What follows belongs to this time; a tool that runs again begins again.
         (memory.last, memory.section) = (Some(stamp), "");
         memory.counters.remove("some");
+        under(memory, b"");
         return Some(());
     }
     let decorated = [b"==".as_slice(), b"--", b"##", b"**", b"# ", b"$ ", b"+ ", b"/proc/", b"/sys/"];
@@ -134,7 +138,22 @@ fn banner(line: &[u8], memory: &mut Memory) -> Option<()> {
         return None;
     }
     memory.section = pressure::resource(line).unwrap_or_default();
+    under(memory, line);
     Some(())
+}
+
+/// Counters that follow are of this path or command; without one, of the first file after a stamp, the second …
+fn under(memory: &mut Memory, path: &[u8]) {
+    memory.group =
+        path.iter().fold(0, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    first_file(memory);
+}
+
+/// A new time: files without a path are counted anew.
+fn first_file(memory: &mut Memory) {
+    for turn in ["cpu.stat", "memory.events"] {
+        memory.counters.remove(turn);
+    }
 }
 
 /// The line without a stamp in front of it.
@@ -191,8 +210,9 @@ impl Format for Snapshots {
             }
             return Ok(Record::Structure);
         }
-        if raw.outer.is_some() {
+        if raw.outer.is_some() && raw.outer != memory.last {
             memory.last = raw.outer;
+            first_file(memory);
         }
         match read(line, memory, &self.hints) {
             Some((_, Said::Sample(sample))) => Ok(Record::Host(*sample)),

@@ -55,7 +55,7 @@ pub(super) fn read_ss(line: &[u8], memory: &mut Memory, _hints: &Hints) -> Optio
 /// What the counter of overflows grew by. `nstat` alone prints what was added since it ran last and `nstat -a` all since
 /// boot; the same reading serves both: increments are never counted twice, at worst too few are.
 fn overflows(memory: &mut Memory, value: f64) -> Said {
-    match growth(memory, "ListenOverflows", value) {
+    match growth(memory, 0, "ListenOverflows", value) {
         Some(more) => sample(memory, |sample| sample.listen_overflows = Some(more as u64)),
         None => Said::Nothing,
     }

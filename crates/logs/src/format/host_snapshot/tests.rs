@@ -182,6 +182,47 @@ fn control_groups() {
     assert_eq!((samples[0].throttled_percent, samples[1].out_of_memory_kills), (Some(80.0), Some(2)));
 }
 
+/// How a stamp, a path and lines are written.
+type Shape<'s> = &'s dyn Fn(&str, &str, &str) -> String;
+
+#[test]
+fn two_control_groups_are_two_counters() {
+    let stamps = ["2026-11-23 18:28:00+00:00", "2026-11-23 18:28:05+00:00"];
+    let figures = |number: usize| {
+        let (a, b) = (100 * (number + 1), 900 + 100 * number);
+        [(a, 0, 0), (b, 50 + 30 * number, 4)]
+    };
+    // No path, a banner, grep's prefix, a stamp in front of each line.
+    let shapes: [Shape<'_>; 4] = [
+        &|_, _, lines| lines.to_owned(),
+        &|_, path, lines| format!("==> /sys/fs/cgroup/{path}/cpu.stat <==\n{lines}"),
+        &|_, path, lines| {
+            let file = |line: &str| if line.starts_with("oom") { "memory.events" } else { "cpu.stat" };
+            lines.lines().map(|line| format!("/sys/fs/cgroup/{path}/{}:{line}\n", file(line))).collect()
+        },
+        &|stamp, _, lines| lines.lines().map(|line| format!("{stamp} {line}\n")).collect(),
+    ];
+    for (shape, wrap) in shapes.iter().enumerate() {
+        let text: String = stamps
+            .iter()
+            .enumerate()
+            .map(|(number, stamp)| {
+                let groups = figures(number);
+                let files = groups.iter().zip(["odoo", "db"]).map(|((periods, throttled, kills), path)| {
+                    let lines =
+                        format!("nr_periods {periods}\nnr_throttled {throttled}\noom 0\noom_kill {kills}\n");
+                    wrap(stamp, path, &lines)
+                });
+                format!("{stamp}\n{}", files.collect::<String>())
+            })
+            .collect();
+        let samples = read_all(&text, "x").1;
+        let throttled: Vec<f64> = samples.iter().filter_map(|sample| sample.throttled_percent).collect();
+        let kills: Vec<u64> = samples.iter().filter_map(|sample| sample.out_of_memory_kills).collect();
+        assert_eq!((throttled, kills), (vec![0.0, 30.0], vec![0, 0]), "shape {shape}");
+    }
+}
+
 #[test]
 fn docker_stats() {
     let text = "\
