@@ -64,6 +64,19 @@ fn is_fine(contents: &[Content]) -> bool {
     contents.iter().any(|content| content.us % 1_000_000 != 0)
 }
 
+/// Copies of fine stamps agree to this, microseconds.
+const FINE_US: i64 = 1000;
+
+/// How closely times must agree. Where both stamp finer than seconds, copies agree to the millisecond: the nodes of a
+/// load balancer that serve the same path in the same second do not. Seconds are in the fingerprint.
+fn step_us(a: &[Content], b: &[Content]) -> i64 {
+    if is_fine(a) && is_fine(b) { FINE_US } else { i64::MAX }
+}
+
+fn key(content: &Content, step_us: i64) -> (u64, i64) {
+    (content.fingerprint, content.us.div_euclid(step_us))
+}
+
 struct Accepted {
     input: usize,
     all: Vec<Content>,
@@ -183,7 +196,8 @@ impl Seam {
 }
 
 /// Where `a` goes on from `b`, or `b` from `a`, with records in both. The seam proves itself by being the same sequence
-/// up to the very end; equal lines of whole seconds may be two events, so there it must hold more than one kind.
+/// up to the very end, to the millisecond where both stamp that finely; equal lines of whole seconds may be two events,
+/// so there it must hold more than one kind.
 fn seam(
     a: &[Content],
     a_span: Option<(i64, i64)>,
@@ -194,16 +208,12 @@ fn seam(
     let touch = |earlier: (i64, i64), later: (i64, i64)| {
         earlier.0 <= later.0 && earlier.1 <= later.1 && later.0 <= earlier.1 + 1_000_000
     };
-    let proven = |records: &[Content]| {
-        records.iter().any(|content| content.us % 1_000_000 != 0)
-            || records
-                .first()
-                .is_some_and(|first| records.iter().any(|other| other.fingerprint != first.fingerprint))
-    };
     let shared = |earlier: &[Content], later: &[Content]| {
-        let records = longest_overlap(earlier, later);
-        let part = later.get(..records).filter(|part| proven(part))?;
-        Some(part.len())
+        let step_us = step_us(earlier, later);
+        let part = later.get(..longest_overlap(earlier, later, step_us))?;
+        let first = part.first()?;
+        let several = part.iter().any(|other| other.fingerprint != first.fingerprint);
+        (several || (step_us == FINE_US && is_fine(part))).then_some(part.len())
     };
     if touch(b_span, a_span)
         && let Some(records) = shared(b, a)
@@ -219,26 +229,27 @@ fn seam(
 }
 
 /// The most records that are both the end of `earlier` and the beginning of `later` (Knuth, Morris and Pratt).
-fn longest_overlap(earlier: &[Content], later: &[Content]) -> usize {
-    let same =
-        |at: usize, fingerprint: u64| later.get(at).is_some_and(|content| content.fingerprint == fingerprint);
+fn longest_overlap(earlier: &[Content], later: &[Content], step_us: i64) -> usize {
+    let same = |at: usize, content: &Content| {
+        later.get(at).is_some_and(|other| key(other, step_us) == key(content, step_us))
+    };
     // Of each beginning of `later`: its longest end that is a beginning too.
     let mut borders: Vec<usize> = Vec::with_capacity(later.len().min(earlier.len()));
-    let extend = |borders: &[usize], mut length: usize, fingerprint: u64| {
-        while length > 0 && !same(length, fingerprint) {
+    let extend = |borders: &[usize], mut length: usize, content: &Content| {
+        while length > 0 && !same(length, content) {
             length = borders.get(length - 1).copied().unwrap_or(0);
         }
-        length + usize::from(same(length, fingerprint))
+        length + usize::from(same(length, content))
     };
     for (at, content) in later.iter().take(earlier.len()).enumerate() {
         let length = match at {
             0 => 0,
-            _ => extend(&borders, borders.last().copied().unwrap_or(0), content.fingerprint),
+            _ => extend(&borders, borders.last().copied().unwrap_or(0), content),
         };
         borders.push(length);
     }
     let tail = earlier.get(earlier.len().saturating_sub(later.len())..).unwrap_or_default();
-    tail.iter().fold(0, |length, content| extend(&borders, length, content.fingerprint))
+    tail.iter().fold(0, |length, content| extend(&borders, length, content))
 }
 
 /// The number of agreeing records, if the two are copies.
@@ -254,13 +265,11 @@ fn common(
     if from > to {
         return None;
     }
-    // Where both stamp finer than seconds, copies agree to the millisecond: the nodes of a load balancer that serve the
-    // same path in the same second do not.
-    let step_us = if is_fine(a) && is_fine(b) { 1000 } else { i64::MAX };
+    let step_us = step_us(a, b);
     let inside = |contents: &[Content]| -> FxHashMap<(u64, i64), u32> {
         let mut counts = FxHashMap::default();
         for content in contents.iter().filter(|content| (from..=to).contains(&content.us)) {
-            *counts.entry((content.fingerprint, content.us.div_euclid(step_us))).or_insert(0) += 1;
+            *counts.entry(key(content, step_us)).or_insert(0) += 1;
         }
         counts
     };
@@ -305,6 +314,20 @@ mod tests {
     }
 
     #[test]
+    fn a_seam_agrees_to_the_millisecond() {
+        let at = |offset_us: i64| -> Vec<Content> {
+            (0..50)
+                .map(|s| Content { us: s * 1_000_000 + offset_us, fingerprint: s as u64, line: 1 })
+                .collect()
+        };
+        let (one, other) = (at(210_000), at(730_000));
+        let span = Some((0, 60_000_000));
+        assert!(seam(&one, span, &other, span).is_none());
+        assert!(seam(&one, span, &at(210_000), span).is_some_and(|seam| seam.records() == 50));
+        assert!(seam(&one, span, &at(0), span).is_some());
+    }
+
+    #[test]
     fn the_longest_overlap_is_found() {
         for (earlier, later, records) in [
             ("abcdef", "efgh", 2),
@@ -315,7 +338,11 @@ mod tests {
             ("", "abc", 0),
             ("abc", "abc", 3),
         ] {
-            assert_eq!(longest_overlap(&contents(earlier), &contents(later)), records, "{earlier} {later}");
+            assert_eq!(
+                longest_overlap(&contents(earlier), &contents(later), i64::MAX),
+                records,
+                "{earlier} {later}"
+            );
         }
     }
 }
