@@ -183,6 +183,57 @@ fn the_same_files_in_any_container_give_the_same_incidents() {
     }
 }
 
+/// What `program` (a compressor) makes of `bytes`; `None` where it is not installed.
+fn packed_by(program: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut input = tempfile::tempfile().unwrap();
+    input.write_all(bytes).unwrap();
+    std::io::Seek::rewind(&mut input).unwrap();
+    let output = Command::new(program).args(["-1", "-c"]).stdin(input).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+fn windows(bytes: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(bytes).replace('\n', "\r\n").into_bytes()
+}
+
+fn utf16(bytes: &[u8]) -> Vec<u8> {
+    let text = format!("\u{feff}{}", String::from_utf8_lossy(bytes));
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn the_same_files_in_any_form_of_their_own_give_the_same_incidents() {
+    let files = files();
+    let folder = tempfile::tempdir().unwrap();
+    let of = |form: &str, change: &dyn Fn(&[u8]) -> Option<Vec<u8>>, ending: &str| -> Option<String> {
+        let folder = folder.path().join(form);
+        for (name, bytes) in &files {
+            // Configuration is told by its name; nobody compresses it.
+            let ending = if name.ends_with(".conf") { "" } else { ending };
+            let keep = name.ends_with(".conf") && !matches!(form, "utf16" | "crlf");
+            let bytes = if keep { bytes.clone() } else { change(bytes)? };
+            write(&folder, &format!("{name}{ending}"), &bytes);
+        }
+        Some(incidents(&report(&[folder]), "?").replace(ending, ""))
+    };
+    let members = |bytes: &[u8]| {
+        let piece = bytes.len() / 3 + 1;
+        Some(bytes.chunks(piece).flat_map(gzip).collect())
+    };
+    let wanted = of("plain", &|bytes| Some(bytes.to_vec()), "?").unwrap();
+    for (form, got) in [
+        ("gz", of("gz", &|bytes| Some(gzip(bytes)), ".gz")),
+        ("members", of("members", &members, ".gz")),
+        ("zst", of("zst", &|bytes| packed_by("zstd", bytes), ".zst")),
+        ("xz", of("xz", &|bytes| packed_by("xz", bytes), ".xz")),
+        ("bz2", of("bz2", &|bytes| packed_by("bzip2", bytes), ".bz2")),
+        ("crlf", of("crlf", &|bytes| Some(windows(bytes)), "?")),
+        ("utf16", of("utf16", &|bytes| Some(utf16(bytes)), "?")),
+    ] {
+        assert!(got.is_none_or(|got| got == wanted), "{form} differs");
+    }
+}
+
 #[test]
 fn rotated_parts_and_their_overlap_are_one_log() {
     let folder = tempfile::tempdir().unwrap();

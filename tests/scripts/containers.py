@@ -56,6 +56,38 @@ def compressed_copy(folder, target, ending):
             Path(f"{out}.{ending}").write_bytes(subprocess.run(COMPRESS[ending], input=path.read_bytes(), capture_output=True, check=True).stdout)
 
 
+def rewritten_copy(folder, target, change):
+    for path in files(folder):
+        out = target / path.relative_to(folder)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(change(path.read_bytes()))
+
+
+def rotated_copy(folder, target):
+    """Logs in three parts: `.2.gz`, `.1` and the newest; cut where a record begins."""
+    for path in files(folder):
+        out = target / path.relative_to(folder)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_bytes().splitlines(keepends=True)
+        starts = [at for at, line in enumerate(lines) if line[:1].isdigit() or line[:1] == b"{"]
+        if path.suffix != ".log" or len(starts) < 30:
+            shutil.copy(path, out)
+            continue
+        first, second = starts[len(starts) // 3], starts[2 * len(starts) // 3]
+        Path(f"{out}.2.gz").write_bytes(gzip.compress(b"".join(lines[:first]), 1))
+        Path(f"{out}.1").write_bytes(b"".join(lines[first:second]))
+        out.write_bytes(b"".join(lines[second:]))
+
+
+def unplaced(text):
+    """Without the file and line of each piece of evidence, which rotation changes."""
+    def walk(value):
+        if isinstance(value, dict):
+            return {key: walk(inner) for key, inner in value.items() if key not in ("path", "line", "file", "input")}
+        return [walk(inner) for inner in value] if isinstance(value, list) else value
+    return json.dumps(walk(json.loads(text)), sort_keys=True)
+
+
 def zipped(folder, target, method):
     with zipfile.ZipFile(target, "w", method) as archive:
         for path in reversed(files(folder)):
@@ -102,9 +134,21 @@ for bundle in map(Path, sys.argv[2:]):
         with zipfile.ZipFile(nested, "w") as archive:
             archive.write(work / "bundle.tar.gz", "inner.tgz")
         ways["zip of tar.gz"] = ([nested], "nested.zip/inner.tgz")
+        for name, change in (("CRLF", lambda data: data.replace(b"\n", b"\r\n")),
+                             ("UTF-16", lambda data: data.decode().encode("utf-16")),
+                             ("UTF-16, big end first, CRLF",
+                              lambda data: b"\xfe\xff" + data.replace(b"\n", b"\r\n").decode().encode("utf-16-be"))):
+            folder = work / name.replace(" ", "-")
+            rewritten_copy(plain, folder, change)
+            ways[name] = ([folder], "")
+        rotated_copy(plain, work / "rotated")
+        ways["rotated"] = ([work / "rotated"], "")
         for name, (paths, strip) in ways.items():
             got, report = incidents(paths, strip=strip)
-            same = got == wanted
+            same = unplaced(got) == unplaced(wanted) if name == "rotated" and report else got == wanted
+            if not same and report and os.environ.get("KEEP"):
+                Path(os.environ["KEEP"], f"{bundle.name}-{name}.json").write_text(got)
+                Path(os.environ["KEEP"], f"{bundle.name}-wanted.json").write_text(wanted)
             bad += not same
             print(f"{'ok  ' if same else 'BAD '} {bundle.name:28} {name}")
             if not same and not report:

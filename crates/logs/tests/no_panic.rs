@@ -764,6 +764,22 @@ proptest! {
     }
 
     #[test]
+    fn every_line_of_two_logs_cut_and_joined_is_booked(
+        which in any::<(Index, Index)>(),
+        cuts in any::<(Index, Index)>(),
+        size in 64..6000usize,
+    ) {
+        let (known, other) = (which.0.get(&world().known), which.1.get(&world().known));
+        let begin = &known.text[..cuts.0.index(known.text.len() + 1)];
+        let text = [begin, &other.text[cuts.1.index(other.text.len() + 1)..]].concat();
+        let (records, ledger) = read(&text, known.recipe(), 1 << 20);
+        prop_assert_eq!(ledger.total(), physical_lines(&text), "{} {}: {:?}", &known.name, &other.name, &ledger);
+        let (in_blocks, ledger_in_blocks) = read(&text, known.recipe(), size);
+        prop_assert_eq!(records, in_blocks, "{} {}", &known.name, &other.name);
+        prop_assert_eq!(ledger, ledger_in_blocks, "{} {}", &known.name, &other.name);
+    }
+
+    #[test]
     fn parts_of_a_file_are_the_same_in_blocks_of_any_size(
         damages in prop::collection::vec(damage(), 0..8),
         size in 64..6000usize,
