@@ -218,27 +218,29 @@ fn seam(
     None
 }
 
-/// The most records that are both the end of `earlier` and the beginning of `later` (Knuth, Morris and Pratt).
+/// The most records that are both the end of `earlier` and the beginning of `later`, to the same instant: two nodes behind
+/// one balancer write alike, but not at once (Knuth, Morris and Pratt).
 fn longest_overlap(earlier: &[Content], later: &[Content]) -> usize {
-    let same =
-        |at: usize, fingerprint: u64| later.get(at).is_some_and(|content| content.fingerprint == fingerprint);
+    let same = |at: usize, content: &Content| {
+        later.get(at).is_some_and(|other| other.fingerprint == content.fingerprint && other.us == content.us)
+    };
     // Of each beginning of `later`: its longest end that is a beginning too.
     let mut borders: Vec<usize> = Vec::with_capacity(later.len().min(earlier.len()));
-    let extend = |borders: &[usize], mut length: usize, fingerprint: u64| {
-        while length > 0 && !same(length, fingerprint) {
+    let extend = |borders: &[usize], mut length: usize, content: &Content| {
+        while length > 0 && !same(length, content) {
             length = borders.get(length - 1).copied().unwrap_or(0);
         }
-        length + usize::from(same(length, fingerprint))
+        length + usize::from(same(length, content))
     };
     for (at, content) in later.iter().take(earlier.len()).enumerate() {
         let length = match at {
             0 => 0,
-            _ => extend(&borders, borders.last().copied().unwrap_or(0), content.fingerprint),
+            _ => extend(&borders, borders.last().copied().unwrap_or(0), content),
         };
         borders.push(length);
     }
     let tail = earlier.get(earlier.len().saturating_sub(later.len())..).unwrap_or_default();
-    tail.iter().fold(0, |length, content| extend(&borders, length, content.fingerprint))
+    tail.iter().fold(0, |length, content| extend(&borders, length, content))
 }
 
 /// The number of agreeing records, if the two are copies.
