@@ -235,7 +235,7 @@ fn counted_by_the_kernel(scene: &Scene<'_>, saturation: &mut Saturation, since: 
         let some = |sample: &&Host| sample.listen_overflows.is_some_and(|more| more > 0);
         events.host.iter().filter(some).filter(|sample| sample.speaks_for(&stretch))
     };
-    if let (Some(first), Some(last)) = (overflowed().next(), overflowed().last()) {
+    if let (Some(first), Some(last)) = (overflowed().next(), overflowed().next_back()) {
         let count: u64 = overflowed().filter_map(|sample| sample.listen_overflows).sum();
         if first.step_us <= SATURATED_US {
             since.push(first.us.clamp(from, to));

@@ -190,7 +190,8 @@ fn two_control_groups_are_two_counters() {
         [(a, 0, 0), (b, 50 + 30 * number, 4)]
     };
     // No path, a banner, grep's prefix, a stamp in front of each line.
-    let shapes: [&dyn Fn(&str, &str, &str) -> String; 4] = [
+    type Wrap<'w> = &'w dyn Fn(&str, &str, &str) -> String;
+    let shapes: [Wrap<'_>; 4] = [
         &|_, _, lines| lines.to_owned(),
         &|_, path, lines| format!("==> /sys/fs/cgroup/{path}/cpu.stat <==\n{lines}"),
         &|_, path, lines| {
