@@ -77,7 +77,8 @@ fn parsing(criterion: &mut Criterion) {
             bencher.iter(|| assert!(detect::detect(black_box(head), file, &context).is_some()));
         });
         let detected = detect::detect(head, file, &context).unwrap();
-        let recipe = Recipe { carrier: detected.carrier, format: detected.format.as_ref() };
+        let recipe =
+            Recipe { carrier: detected.carrier, format: detected.format.as_ref(), record_lines: 10_000 };
         let records = count(&text, recipe);
         assert!(records > 0 && (expected == 0 || records == expected), "{name}: {records} records");
         group.bench_function("records", |bencher| {

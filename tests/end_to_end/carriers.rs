@@ -13,9 +13,12 @@ use crate::common::{fixture, report};
 const LINES: usize = 9_000;
 
 fn unpacked(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
     let mut text = String::new();
-    let file = fs::File::open(path).unwrap();
-    stormtrace_logs::container::open(file).unwrap().reader.read_to_string(&mut text).unwrap();
+    match path.extension().is_some_and(|extension| extension == "gz") {
+        true => flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap(),
+        false => bytes.as_slice().read_to_string(&mut text).unwrap(),
+    };
     text
 }
 

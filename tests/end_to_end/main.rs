@@ -8,6 +8,7 @@
 
 mod carriers;
 mod common;
+mod containers;
 mod determinism;
 mod errors;
 mod fixtures;

@@ -72,7 +72,7 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
     }
-    sort(&mut events);
+    sort(&mut events, &inputs);
     report.window = window(&events).map(|(from, to)| Window { from: Time(from), to: Time(to) });
     report.coverage = coverage(&events, &inputs, options);
     Ok(report)
@@ -88,7 +88,7 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
     }
-    sort(&mut events);
+    sort(&mut events, &inputs);
     let labels: Vec<String> = inputs.iter().map(|input| input.label.clone()).collect();
     let places = Places { labels: &labels };
     let streams: Vec<u32> = standings.iter().map(|standing| standing.stream).collect();
@@ -203,17 +203,27 @@ fn append(events: &mut Events, index: usize, mut part: Events, options: &Options
 }
 
 /// By time, then by input and line: the order of arguments does not matter.
-fn sort(events: &mut Events) {
-    events.access.sort_by_key(|event| (event.end_us, event.input, event.line));
-    events.served.sort_by_key(|event| (event.end_us, event.input, event.line));
-    events.odoo.sort_by_key(|event| (event.us, event.input, event.line));
-    events.nginx.sort_by_key(|event| (event.us, event.input, event.line));
-    events.postgres.sort_by_key(|event| (event.us, event.input, event.line));
-    events.snapshots.sort_by_key(|event| (event.us, event.input, event.line));
-    events.host.sort_by_key(|event| (event.us, event.input, event.line));
+/// Brings events into the order of time; at one instant in that of the parts of a rotated log, whatever their names.
+fn sort(events: &mut Events, inputs: &[read::Input]) {
+    let mut order: Vec<usize> = (0..inputs.len()).collect();
+    order.sort_by_key(|index| (inputs.get(*index).and_then(|input| input.partial.span), *index));
+    let mut ranks = vec![0; inputs.len()];
+    for (rank, index) in order.into_iter().enumerate() {
+        if let Some(place) = ranks.get_mut(index) {
+            *place = rank;
+        }
+    }
+    let rank = |input: u32| ranks.get(input as usize).copied().unwrap_or(usize::MAX);
+    events.access.sort_by_key(|event| (event.end_us, rank(event.input), event.line));
+    events.served.sort_by_key(|event| (event.end_us, rank(event.input), event.line));
+    events.odoo.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    events.nginx.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    events.postgres.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    events.snapshots.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    events.host.sort_by_key(|event| (event.us, rank(event.input), event.line));
     interval::measure_steps(&mut events.host);
-    events.probes.sort_by_key(|event| (event.us, event.input, event.line));
-    events.kernel.sort_by_key(|event| (event.us, event.input, event.line));
+    events.probes.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    events.kernel.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.join_follow_ups();
 }
 
@@ -327,10 +337,15 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
                 path: input.label.clone(),
                 bytes: input.bytes,
                 sha256: input.sha256.clone(),
-                container: input.container.to_owned(),
+                container: input.container.clone(),
                 carrier: input.carrier.to_owned(),
                 format: input.format.clone(),
-                source: input.source.map_or("unrecognised", source_name).to_owned(),
+                source: match input.source {
+                    Some(source) => source_name(source),
+                    None if input.format == read::ARCHIVE => read::ARCHIVE,
+                    None => "unrecognised",
+                }
+                .to_owned(),
                 detection_score: (input.score * 1000.0).round() / 1000.0,
                 zone: partial.zone.map(zone_name),
                 first: partial.span.map(|span| Time(span.0)),

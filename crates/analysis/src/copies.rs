@@ -2,7 +2,8 @@
 //!
 //! Copies are found by content: the same Odoo header, the same request end, path and status. Of a record that several
 //! copies hold, the richest copy's is kept; what only a poorer copy holds (it reaches further back, the other was cut)
-//! is added.
+//! is added. Parts of a rotated log that overlap (`copytruncate` copies while the program writes) are told by their
+//! seam: the end of one is the beginning of the other, record by record.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use stormtrace_logs::format::Source;
@@ -66,6 +67,8 @@ fn is_fine(contents: &[Content]) -> bool {
 struct Accepted {
     input: usize,
     all: Vec<Content>,
+    /// Of each record, whether it is counted here and not in a copy.
+    own: Vec<bool>,
     contributed: Vec<u64>,
     span: Option<(i64, i64)>,
 }
@@ -77,13 +80,32 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
     for &index in order {
         let contents = std::mem::take(&mut inputs[index].partial.events.fingerprints);
         let span = inputs[index].partial.span;
+        let seams: Vec<(usize, Seam)> = accepted
+            .iter()
+            .enumerate()
+            .filter_map(|(at, other)| Some((at, seam(&contents, span, &other.all, other.span)?)))
+            .collect();
         let relatives: Vec<(usize, usize)> = accepted
             .iter()
             .enumerate()
+            // Behind a seam nothing is common, however alike the records are.
+            .filter(|(at, _)| seams.iter().all(|(other, _)| other != at))
             .filter_map(|(at, other)| {
                 common(&contents, span, &other.all, other.span).map(|agreeing| (at, agreeing))
             })
             .collect();
+        // Who holds the record at a place of this input by a seam: the input, and whether the record is its own.
+        let in_seam = |at: usize| {
+            seams.iter().find_map(|(other, seam)| {
+                let other = &accepted[*other];
+                let theirs = match seam {
+                    Seam::Head(records) if at < *records => at + other.all.len() - records,
+                    Seam::Tail(records) => (at + records).checked_sub(contents.len())?,
+                    Seam::Head(_) => return None,
+                };
+                Some(other.own.get(theirs).copied().unwrap_or(true))
+            })
+        };
         let mut held: FxHashMap<u64, u32> = FxHashMap::default();
         for (at, _) in &relatives {
             for fingerprint in &accepted[*at].contributed {
@@ -92,25 +114,43 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
         }
         let mut dropped = FxHashSet::default();
         let mut contributed = Vec::new();
-        for content in &contents {
+        let mut own = vec![false; contents.len()];
+        for (at, content) in contents.iter().enumerate() {
+            let Some(theirs) = in_seam(at) else { continue };
+            dropped.insert(content.line);
+            // What they have from a third, which holds it here too, is used up there.
+            if let (false, Some(left)) = (theirs, held.get_mut(&content.fingerprint)) {
+                *left = left.saturating_sub(1);
+            }
+        }
+        for (at, content) in contents.iter().enumerate() {
+            if dropped.contains(&content.line) {
+                continue;
+            }
             match held.get_mut(&content.fingerprint) {
                 Some(left) if *left > 0 => {
                     *left -= 1;
                     dropped.insert(content.line);
                 }
-                _ => contributed.push(content.fingerprint),
+                _ => {
+                    contributed.push(content.fingerprint);
+                    own[at] = true;
+                }
             }
         }
         if !contents.is_empty() && dropped.len() as f64 >= DUPLICATE_SHARE * contents.len() as f64 {
-            let best = relatives.iter().max_by_key(|(at, agreeing)| (*agreeing, std::cmp::Reverse(*at)));
-            standings[index].duplicate_of = best.map(|(at, _)| accepted[*at].input);
+            let copies =
+                relatives.iter().copied().chain(seams.iter().map(|(at, seam)| (*at, seam.records())));
+            let best = copies.max_by_key(|(at, agreeing)| (*agreeing, std::cmp::Reverse(*at)));
+            standings[index].duplicate_of = best.map(|(at, _)| accepted[at].input);
         }
         // A rotated part of a stream touches no other in time; another host does.
         let apart = |other: &Accepted| match (span, other.span) {
             (Some(a), Some(b)) => a.1.min(b.1) - a.0.max(b.0) < 60_000_000,
             _ => true,
         };
-        let stream = relatives.first().map(|(at, _)| standings[accepted[*at].input].stream).or_else(|| {
+        let kin = relatives.first().map(|(at, _)| *at).or_else(|| seams.first().map(|(at, _)| *at));
+        let stream = kin.map(|at| standings[accepted[at].input].stream).or_else(|| {
             (1..=streams).find(|stream| {
                 accepted.iter().filter(|other| standings[other.input].stream == *stream).all(apart)
             })
@@ -122,8 +162,83 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
         if !dropped.is_empty() {
             remove(&mut inputs[index].partial.events, &contents, &dropped);
         }
-        accepted.push(Accepted { input: index, all: contents, contributed, span });
+        accepted.push(Accepted { input: index, all: contents, own, contributed, span });
     }
+}
+
+/// Records that an input shares with the one before it or behind it.
+enum Seam {
+    /// Its first ones.
+    Head(usize),
+    /// Its last ones.
+    Tail(usize),
+}
+
+impl Seam {
+    fn records(&self) -> usize {
+        match self {
+            Seam::Head(records) | Seam::Tail(records) => *records,
+        }
+    }
+}
+
+/// Where `a` goes on from `b`, or `b` from `a`, with records in both. The seam proves itself by being the same sequence
+/// up to the very end; equal lines of whole seconds may be two events, so there it must hold more than one kind.
+fn seam(
+    a: &[Content],
+    a_span: Option<(i64, i64)>,
+    b: &[Content],
+    b_span: Option<(i64, i64)>,
+) -> Option<Seam> {
+    let (a_span, b_span) = (a_span?, b_span?);
+    let touch = |earlier: (i64, i64), later: (i64, i64)| {
+        earlier.0 <= later.0 && earlier.1 <= later.1 && later.0 <= earlier.1 + 1_000_000
+    };
+    let proven = |records: &[Content]| {
+        records.iter().any(|content| content.us % 1_000_000 != 0)
+            || records
+                .first()
+                .is_some_and(|first| records.iter().any(|other| other.fingerprint != first.fingerprint))
+    };
+    let shared = |earlier: &[Content], later: &[Content]| {
+        let records = longest_overlap(earlier, later);
+        let part = later.get(..records).filter(|part| proven(part))?;
+        Some(part.len())
+    };
+    if touch(b_span, a_span)
+        && let Some(records) = shared(b, a)
+    {
+        return Some(Seam::Head(records));
+    }
+    if touch(a_span, b_span)
+        && let Some(records) = shared(a, b)
+    {
+        return Some(Seam::Tail(records));
+    }
+    None
+}
+
+/// The most records that are both the end of `earlier` and the beginning of `later` (Knuth, Morris and Pratt).
+fn longest_overlap(earlier: &[Content], later: &[Content]) -> usize {
+    let same =
+        |at: usize, fingerprint: u64| later.get(at).is_some_and(|content| content.fingerprint == fingerprint);
+    // Of each beginning of `later`: its longest end that is a beginning too.
+    let mut borders: Vec<usize> = Vec::with_capacity(later.len().min(earlier.len()));
+    let extend = |borders: &[usize], mut length: usize, fingerprint: u64| {
+        while length > 0 && !same(length, fingerprint) {
+            length = borders.get(length - 1).copied().unwrap_or(0);
+        }
+        length + usize::from(same(length, fingerprint))
+    };
+    for (at, content) in later.iter().take(earlier.len()).enumerate() {
+        let length = match at {
+            0 => 0,
+            _ => extend(&borders, borders.last().copied().unwrap_or(0), content.fingerprint),
+        };
+        borders.push(length);
+    }
+    let tail = earlier.get(earlier.len().saturating_sub(later.len())..).unwrap_or_default();
+    tail.iter().fold(0, |length, content| extend(&borders, length, content.fingerprint))
 }
 
 /// The number of agreeing records, if the two are copies.
@@ -176,4 +291,31 @@ fn remove(events: &mut Events, contents: &[Content], dropped: &FxHashSet<u64>) {
     events.odoo.retain(|event| keep(event.line));
     events.nginx.retain(|event| keep(event.line));
     events.postgres.retain(|event| keep(event.line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(text: &str) -> Vec<Content> {
+        text.bytes()
+            .zip(1..)
+            .map(|(byte, line)| Content { us: i64::from(byte), fingerprint: u64::from(byte), line })
+            .collect()
+    }
+
+    #[test]
+    fn the_longest_overlap_is_found() {
+        for (earlier, later, records) in [
+            ("abcdef", "efgh", 2),
+            ("abcdef", "ghi", 0),
+            ("abab", "ababc", 4),
+            ("xaab", "aabaab", 3),
+            ("aaaa", "aab", 2),
+            ("", "abc", 0),
+            ("abc", "abc", 3),
+        ] {
+            assert_eq!(longest_overlap(&contents(earlier), &contents(later)), records, "{earlier} {later}");
+        }
+    }
 }

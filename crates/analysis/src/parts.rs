@@ -8,6 +8,7 @@ use stormtrace_logs::format::Memory;
 use stormtrace_logs::routes::{AnyLine, Routes};
 
 use crate::fold::Partial;
+use crate::read::Options;
 
 /// What one part says, while it is read.
 #[derive(Default)]
@@ -23,11 +24,12 @@ pub fn fold(
     routes: &Routes,
     head: Vec<u8>,
     reader: impl Read,
-    block_bytes: usize,
+    options: &Options,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Vec<Partial> {
-    let cuts = Recipe { carrier: routes.carrier, format: &AnyLine };
-    let mut blocks = Blocks::new(head, reader, cuts, block_bytes);
+    let record_lines = options.limits.record_lines;
+    let cuts = Recipe { carrier: routes.carrier, format: &AnyLine, record_lines };
+    let mut blocks = Blocks::new(head, reader, cuts, options.block_bytes);
     let mut readings: Vec<Reading> = routes.parts.iter().map(|_| Reading::default()).collect();
     loop {
         let block = match blocks.next_block() {
@@ -40,7 +42,7 @@ pub fn fold(
         };
         readings.par_iter_mut().zip(&routes.parts).enumerate().for_each(|(number, (reading, part))| {
             let routed = routes.carrier_of(number);
-            let recipe = Recipe { carrier: &routed, format: part.format.as_ref() };
+            let recipe = Recipe { carrier: &routed, format: part.format.as_ref(), record_lines };
             let Reading { carry, memory, partial } = reading;
             let mut ledger = std::mem::take(&mut partial.ledger);
             block::walk(&block, recipe, carry, memory, &mut ledger, &mut |item| partial.add(item));
@@ -50,7 +52,7 @@ pub fn fold(
     let mut partials = Vec::new();
     for (number, (reading, part)) in readings.into_iter().zip(&routes.parts).enumerate() {
         let routed = routes.carrier_of(number);
-        let recipe = Recipe { carrier: &routed, format: part.format.as_ref() };
+        let recipe = Recipe { carrier: &routed, format: part.format.as_ref(), record_lines };
         let Reading { carry, mut memory, mut partial } = reading;
         let mut ledger = std::mem::take(&mut partial.ledger);
         block::finish(carry, recipe, &mut memory, &mut ledger, &mut |item| partial.add(item));

@@ -103,19 +103,20 @@ pub struct Window {
 /// One input file and what became of its lines.
 #[derive(Debug, Clone, Serialize)]
 pub struct Input {
-    /// Path as given, or relative to the directory given.
+    /// Path as given, or relative to the directory given; inside an archive the archive's path, `/` and the entry's
+    /// name (`name#2` where it comes again).
     pub path: String,
-    /// Size as stored, bytes.
+    /// Size as stored on disk or, packed as it is, in its archive, bytes.
     pub bytes: u64,
     /// SHA-256 of the stored bytes, hex.
     pub sha256: String,
-    /// `plain` or `gzip`.
+    /// `plain`, or the containers from outside in: `gzip`, `zip>gzip`, `gzip>tar`.
     pub container: String,
     /// Carrier name.
     pub carrier: String,
-    /// Format name, or `unrecognised`.
+    /// Format name, `archive` (its entries are inputs of their own), or `unrecognised`.
     pub format: String,
-    /// Source name (see `Report::coverage`), or `configuration`, `probe`, `unrecognised`.
+    /// Source name (see `Report::coverage`), or `configuration`, `probe`, `archive`, `unrecognised`.
     pub source: String,
     /// Share (0 to 1) of the sample's lines the format understood when it was chosen.
     pub detection_score: f64,

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Finds when a worker-timeout storm in Odoo began, what caused it and whether recovery held.
 ///
 /// Give it what was captured: Odoo, nginx and PostgreSQL logs, pg_stat_activity snapshots, host metrics,
-/// configuration. Files are told by their content, gzip included; names do not matter.
+/// configuration. Files are told by their content, archives and compressed files included; names do not matter.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Arguments {
@@ -37,6 +37,7 @@ Examples:
   stormtrace analyze capture/
   stormtrace analyze capture/ -o report.html -o report.json -o incidents.csv
   stormtrace analyze odoo.log access.log.1.gz         single files
+  stormtrace analyze sosreport.tar.xz                 archives, without unpacking them
   zcat odoo.log.gz | stormtrace analyze -             standard input
   stormtrace analyze capture/ --since 2026-11-23T18:00:00Z --until 2026-11-23T19:00:00Z
   stormtrace analyze access.log --nginx-log-format '$remote_addr [$time_local] \"$request\" $status $request_time'
@@ -76,6 +77,21 @@ pub enum Command {
     Explain(Explain),
 }
 
+const LIMITS: &str = "\
+Change a limit (repeatable). Each is for one file with all that is inside it; bytes may end in K, M, G or T:
+  expanded=64G         bytes that decompressing makes in all
+  entry=16G            bytes of one entry of an archive, or of one compressed file
+  entries=100000       entries of archives
+  nesting=2            containers within each other; .tar.gz is one
+  ratio=2000           expanded bytes for each compressed byte, looked at after 256 MiB
+  line=1M              bytes kept of one line; the rest is passed over
+  long-line=4G         bytes of one line after which the file is given up
+  record-lines=10000   lines kept of one record; further ones are counted
+  window=128M          memory that a zstd frame or an xz block may ask for
+  spool=64M            bytes of an archive from standard input kept to read its configuration first;
+                       a zip from a pipe or inside an archive must fit
+What reaches a limit is named in the report, and everything else is still read.";
+
 /// How to read.
 #[derive(Debug, Args)]
 pub struct Reading {
@@ -88,6 +104,9 @@ pub struct Reading {
     /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
     #[arg(long, value_name = "TEMPLATE")]
     pub nginx_log_format: Vec<String>,
+    /// Change a limit on what one file may cost, such as entries=200000 (repeatable; --help lists them)
+    #[arg(long, value_name = "NAME=VALUE", long_help = LIMITS)]
+    pub limit: Vec<String>,
     /// Threads to use; the result does not depend on it [default: one per core]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -199,4 +218,15 @@ fn duration_us(text: &str) -> Result<i64, String> {
         .filter(|seconds| (10.0..=604_800.0).contains(seconds))
         .map(|seconds| (seconds * 1e6) as i64)
         .ok_or_else(|| format!("{text}: not a time from 10s to 7d, such as 15m"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_limits_in_the_help_are_the_real_ones() {
+        let said: Vec<&str> =
+            super::LIMITS.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+        let said: Vec<&str> = said.into_iter().filter(|word| word.contains('=')).collect();
+        assert_eq!(said.join(" "), stormtrace_logs::container::Limits::default().describe());
+    }
 }

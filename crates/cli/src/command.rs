@@ -70,11 +70,15 @@ fn report(
 }
 
 fn options(reading: &Reading) -> Result<stormtrace_analysis::Options> {
+    let mut read = stormtrace_analysis::read::Options {
+        nginx_log_formats: reading.nginx_log_format.clone(),
+        ..Default::default()
+    };
+    for setting in &reading.limit {
+        read.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
+    }
     Ok(stormtrace_analysis::Options {
-        read: stormtrace_analysis::read::Options {
-            nginx_log_formats: reading.nginx_log_format.clone(),
-            ..Default::default()
-        },
+        read,
         since_us: reading.since.as_deref().map(instant).transpose()?,
         until_us: reading.until.as_deref().map(instant).transpose()?,
         ..Default::default()

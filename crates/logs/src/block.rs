@@ -15,9 +15,9 @@ use crate::record::Record;
 
 /// Blocks are about this big unless a caller says otherwise, in bytes.
 pub const BLOCK_BYTES: usize = 4 << 20;
-/// A record that is longer than this is cut in two, and of a line that is longer only the beginning is kept, in bytes:
-/// memory must have a bound.
-pub const LONGEST_RECORD_BYTES: usize = 64 << 20;
+/// A record that is longer than this is cut in two, in bytes: memory must have a bound. (Lines have their own, see
+/// [`crate::line`].)
+pub const LONGEST_RECORD_BYTES: usize = 16 << 20;
 /// Text kept of one record, in bytes. Its further lines are counted, not kept.
 const KEPT_RECORD_BYTES: usize = 1 << 20;
 
@@ -37,6 +37,8 @@ pub struct Recipe<'r> {
     pub carrier: &'r dyn Carrier,
     /// What is inside.
     pub format: &'r dyn Format,
+    /// Lines kept of one record; further ones are counted.
+    pub record_lines: u64,
 }
 
 /// Cuts a stream into [`Block`]s.
@@ -84,13 +86,7 @@ impl<'r, R: Read> Blocks<'r, R> {
             }
             let mut cut = self.find_cut();
             if cut.is_none() && self.carry.len() >= LONGEST_RECORD_BYTES {
-                cut = memrchr(b'\n', &self.carry).map(|at| at + 1);
-                if cut.is_none() {
-                    let outcome = self.shorten_line();
-                    self.ended |= outcome.is_err();
-                    outcome?;
-                    continue;
-                }
+                cut = Some(memrchr(b'\n', &self.carry).map_or(self.carry.len(), |at| at + 1));
             }
             if let Some(at) = cut {
                 let rest = self.carry.split_off(at);
@@ -119,23 +115,6 @@ impl<'r, R: Read> Blocks<'r, R> {
         Ok(())
     }
 
-    /// Keeps the beginning of a line without end and reads on to its newline: it stays one line.
-    fn shorten_line(&mut self) -> io::Result<()> {
-        self.carry.truncate(KEPT_RECORD_BYTES);
-        let mut piece = Vec::new();
-        loop {
-            piece.clear();
-            if Read::by_ref(&mut self.reader).take(1 << 16).read_to_end(&mut piece)? == 0 {
-                self.ended = true;
-                return Ok(());
-            }
-            if let Some(rest) = memchr(b'\n', &piece).and_then(|at| piece.get(at..)) {
-                self.carry.extend_from_slice(rest);
-                return Ok(());
-            }
-        }
-    }
-
     /// The start of the last complete entry in the buffer at which a record begins.
     fn find_cut(&self) -> Option<usize> {
         let bytes = &self.carry;
@@ -149,7 +128,10 @@ impl<'r, R: Read> Blocks<'r, R> {
                 return None;
             }
             let line = bytes.get(start..end - 1)?;
-            if self.recipe.carrier.starts_entry(line) {
+            // A flood of empty lines is passed over quickly.
+            if line.is_empty() && complete && entry_end == end {
+                entry_end = start;
+            } else if self.recipe.carrier.starts_entry(line) {
                 let entry = bytes.get(start..entry_end - 1)?;
                 if complete && self.begins_record(entry) && !self.is_partial(bytes.get(..start)?) {
                     return Some(start);
@@ -204,6 +186,8 @@ struct Open<'a> {
     raw: Raw<'a>,
     /// Byte range in the block while the text is still one borrowed slice.
     slice: Option<(usize, usize)>,
+    /// Further lines are counted, not kept.
+    full: bool,
 }
 
 /// What is unfinished at the end of a block: the last record, and pieces of lines.
@@ -294,10 +278,13 @@ pub fn walk(
                 lines,
                 raw: Raw { text: payload, outer, program, pid, orphan },
                 slice,
+                full: false,
             });
         } else if let Some(record) = open.as_mut() {
             record.lines += lines;
-            record.append(bytes, &payload, entry_at, entry);
+            if record.append(bytes, &payload, entry_at, entry, recipe.record_lines) {
+                ledger.shortened_records += 1;
+            }
         }
     }
     *carry = Carry { open: open.map(Open::into_owned), pending, after_piece };
@@ -325,29 +312,41 @@ impl<'a> Open<'a> {
         let text = Cow::Owned(text.into_owned());
         let program = program.map(|program| Cow::Owned(program.into_owned()));
         let raw = Raw { text, outer, program, pid, orphan };
-        Open { line: self.line, lines: self.lines, raw, slice: None }
+        Open { line: self.line, lines: self.lines, raw, slice: None, full: self.full }
     }
 
-    fn append(&mut self, bytes: &'a [u8], payload: &[u8], entry_at: usize, entry: &[u8]) {
+    /// Adds a further line; `true` if it is the first one that is not kept.
+    fn append(
+        &mut self,
+        bytes: &'a [u8],
+        payload: &[u8],
+        entry_at: usize,
+        entry: &[u8],
+        most_lines: u64,
+    ) -> bool {
+        if self.full {
+            return false;
+        }
+        self.full = self.lines > most_lines || self.raw.text.len() + payload.len() >= KEPT_RECORD_BYTES;
+        if self.full {
+            return true;
+        }
         if let Some((start, end)) = self.slice {
             // Still one run of bytes in the block: only the end moves, nothing is copied.
             if entry.len() == payload.len() && entry_at == end + 1 {
                 let new_end = entry_at + payload.len();
-                if new_end - start <= KEPT_RECORD_BYTES
-                    && let Some(text) = bytes.get(start..new_end)
-                {
+                if let Some(text) = bytes.get(start..new_end) {
                     self.slice = Some((start, new_end));
                     self.raw.text = Cow::Borrowed(text);
                 }
-                return;
+                return false;
             }
             self.slice = None;
         }
-        if self.raw.text.len() + payload.len() < KEPT_RECORD_BYTES {
-            let text = self.raw.text.to_mut();
-            text.push(b'\n');
-            text.extend_from_slice(payload);
-        }
+        let text = self.raw.text.to_mut();
+        text.push(b'\n');
+        text.extend_from_slice(payload);
+        false
     }
 }
 
@@ -499,6 +498,7 @@ mod tests {
     use super::*;
     use crate::detect;
     use crate::format::Context;
+    use crate::line::Lines;
 
     const ODOO: &str = "\
 2026-11-23 18:31:14,985 12317 ERROR o17 odoo.service.server: WorkerHTTP (12559) timeout after 20s \n\
@@ -512,7 +512,7 @@ psycopg2.errors.QueryCanceled: canceling statement due to user request\n\
     /// First lines of the records, with their texts, and the ledger.
     fn walk(text: &[u8], reader: impl Read, size: usize) -> (Vec<(u64, String)>, Ledger) {
         let detected = detect::detect(text, "odoo.log", &Context::default()).unwrap();
-        let recipe = Recipe { carrier: detected.carrier, format: &*detected.format };
+        let recipe = Recipe { carrier: detected.carrier, format: &*detected.format, record_lines: 10_000 };
         let mut blocks = Blocks::new(Vec::new(), reader, recipe, size);
         let (mut found, mut ledger) = (Vec::new(), Ledger::default());
         while let Some(block) = blocks.next_block().unwrap() {
@@ -541,12 +541,21 @@ psycopg2.errors.QueryCanceled: canceling statement due to user request\n\
 
     #[test]
     fn a_line_without_end_stays_one_line() {
-        let long = io::repeat(b'x').take(3 * LONGEST_RECORD_BYTES as u64);
+        let long = io::repeat(b'x').take(20 << 20);
         let reader = ODOO.as_bytes().chain(long).chain(&b"\n"[..]).chain(ODOO.as_bytes());
-        let (found, ledger) = walk(ODOO.as_bytes(), reader, 1 << 20);
+        let (found, ledger) = walk(ODOO.as_bytes(), Lines::new(reader, 1 << 20, 1 << 30), 1 << 20);
         assert_eq!(found.len(), 6);
         assert_eq!(ledger.total(), 15);
         assert_eq!(found.last().unwrap().0, 15);
+    }
+
+    #[test]
+    fn lines_without_number_are_counted_and_not_kept() {
+        let reader = ODOO.as_bytes().chain(io::repeat(b'\n').take(30_000)).chain(ODOO.as_bytes());
+        let (found, ledger) = walk(ODOO.as_bytes(), reader, 1 << 20);
+        assert_eq!(found.len(), 6);
+        assert_eq!(ledger.total(), 14 + 30_000);
+        assert_eq!(ledger.shortened_records, 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::block::{bare, clean};
 use crate::carrier::{self, Carrier, Peeled};
+use crate::container;
 use crate::format::{Context, DETECTORS, Format, Sample};
 
 /// Bytes looked at, from the beginning of the decompressed input.
@@ -27,7 +28,7 @@ pub struct Detected {
 #[must_use]
 pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
     let name = name.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = container::base_name(&name);
     let mut best: Option<Detected> = None;
     for carrier in carrier::ALL {
         let Some((entries, share)) = peel_sample(head, *carrier, SAMPLE_ENTRIES) else { continue };

@@ -20,6 +20,8 @@ pub struct Ledger {
     pub left_out: u64,
     /// Bytes taken away before lines: holes of NULs, as a file has that is emptied while it is written.
     pub nul_bytes: u64,
+    /// Records with more lines or bytes than are kept; their further lines are counted as continuation.
+    pub shortened_records: u64,
 }
 
 impl Ledger {
@@ -65,6 +67,7 @@ impl Ledger {
         self.continuation += later.continuation;
         self.left_out += later.left_out;
         self.nul_bytes += later.nul_bytes;
+        self.shortened_records += later.shortened_records;
         for (reason, lines) in &later.skipped_by_reason {
             *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
         }

@@ -2,7 +2,7 @@
 //! they arrive.
 //!
 //! Bytes go in, typed records that borrow from the block come out. Three independent layers nest: a
-//! [`container`] (gzip), a [`carrier`] (journald, syslog, docker, Kubernetes) and a [`mod@format`]. [`block`] cuts a stream at record
+//! [`container`] (gzip, tar, zip …), a [`carrier`] (journald, syslog, docker, Kubernetes) and a [`mod@format`]. [`block`] cuts a stream at record
 //! starts and walks the records; every physical line is accounted for in a [`ledger`]. This crate starts no thread,
 //! reads no clock and knows nothing of incidents.
 
@@ -13,6 +13,7 @@ pub mod container;
 pub mod detect;
 pub mod format;
 pub mod ledger;
+pub mod line;
 pub mod record;
 pub mod routes;
 pub mod text;

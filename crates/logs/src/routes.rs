@@ -325,10 +325,10 @@ Nov 23 18:31:03 vm odoo[7]: 2026-11-23 18:31:03,010 13001 INFO o17 odoo.modules.
         let detected = detect(text.as_bytes(), "syslog", &context);
         let routes = find(text.as_bytes(), "syslog", &context, detected.as_ref()).unwrap();
         let read_part = |(number, part): (usize, &Part)| {
-            let recipe = Recipe { carrier: routes.carrier, format: &AnyLine };
+            let recipe = Recipe { carrier: routes.carrier, format: &AnyLine, record_lines: u64::MAX };
             let mut blocks = Blocks::new(Vec::new(), text.as_bytes(), recipe, size);
             let routed = routes.carrier_of(number);
-            let recipe = Recipe { carrier: &routed, format: part.format.as_ref() };
+            let recipe = Recipe { carrier: &routed, format: part.format.as_ref(), record_lines: u64::MAX };
             let (mut carry, mut memory, mut ledger) =
                 (Carry::default(), Memory::default(), Ledger::default());
             let mut seen = Vec::new();

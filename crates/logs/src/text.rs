@@ -1,10 +1,8 @@
-//! What stands between the bytes of a file and its lines: byte order marks, UTF-16, holes of NULs.
+//! What stands between the bytes of a file and its lines: byte order marks and UTF-16. (Holes of NULs: [`crate::line`].)
 //!
 //! Told from the first bytes; where there is nothing to undo, bytes pass untouched. Lines keep their numbers.
 
 use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes looked at.
 const HEAD_BYTES: usize = 512;
@@ -17,8 +15,6 @@ pub struct Text<'r> {
     pub head: Vec<u8>,
     /// What was undone, as part of a sentence, if the reader of a report should know.
     pub note: Option<&'static str>,
-    /// NULs taken away at the beginning so far.
-    pub nul_bytes: Arc<AtomicU64>,
 }
 
 /// Looks at the first bytes and undoes what they call for while the rest is read.
@@ -30,14 +26,12 @@ pub fn open<'r>(mut input: impl Read + Send + 'r) -> io::Result<Text<'r>> {
     // What came before a failure is kept; the next read tells of it again.
     let failure = Read::by_ref(&mut input).take(HEAD_BYTES as u64).read_to_end(&mut head).err();
     let kept = head.clone();
-    let nul_bytes = Arc::new(AtomicU64::new(0));
     let order = byte_order(&head);
     let bom = match order {
         Some(_) => usize::from(matches!(head.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..])) * 2,
         None => usize::from(head.starts_with(b"\xef\xbb\xbf")) * 3,
     };
     let rest = head.split_off(bom);
-    let hole = order.is_none() && rest.first() == Some(&0);
     let broken = Broken(failure);
     let whole = io::Cursor::new(rest).chain(broken).chain(input);
     let (reader, note): (Box<dyn Read + Send + 'r>, _) = match order {
@@ -48,10 +42,9 @@ pub fn open<'r>(mut input: impl Read + Send + 'r) -> io::Result<Text<'r>> {
         Some(Order::Big) => {
             (Box::new(Utf16::new(whole, u16::from_be_bytes)), Some("UTF-16 (big endian) was read as UTF-8"))
         }
-        None if hole => (Box::new(Hole { inner: whole, passed: false, count: Arc::clone(&nul_bytes) }), None),
         None => (Box::new(whole), None),
     };
-    Ok(Text { reader, head: kept, note, nul_bytes })
+    Ok(Text { reader, head: kept, note })
 }
 
 /// Gives its error once.
@@ -91,31 +84,6 @@ fn byte_order(head: &[u8]) -> Option<Order> {
         Some(Order::Big)
     } else {
         None
-    }
-}
-
-/// Takes the NULs away with which a file begins that was emptied under its writer (logrotate's `copytruncate`).
-struct Hole<R> {
-    inner: R,
-    passed: bool,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Hole<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.inner.read(buffer)?;
-            if self.passed || count == 0 {
-                return Ok(count);
-            }
-            let nuls = buffer.iter().take(count).take_while(|byte| **byte == 0).count();
-            self.count.fetch_add(nuls as u64, Ordering::Relaxed);
-            if nuls < count {
-                self.passed = true;
-                buffer.copy_within(nuls..count, 0);
-                return Ok(count - nuls);
-            }
-        }
     }
 }
 
@@ -207,7 +175,7 @@ mod tests {
         }
     }
 
-    fn read(bytes: &[u8]) -> (String, u64, bool) {
+    fn read(bytes: &[u8]) -> (String, bool) {
         let mut slow = open(Drip(bytes)).unwrap();
         let mut text = Vec::new();
         slow.reader.read_to_end(&mut text).unwrap();
@@ -215,8 +183,7 @@ mod tests {
         open(bytes).unwrap().reader.read_to_end(&mut fast).unwrap();
         assert_eq!(text, fast);
         assert_eq!(slow.head, &bytes[..bytes.len().min(HEAD_BYTES)]);
-        let nuls = slow.nul_bytes.load(Ordering::Relaxed);
-        (String::from_utf8_lossy(&text).into_owned(), nuls, slow.note.is_some())
+        (String::from_utf8_lossy(&text).into_owned(), slow.note.is_some())
     }
 
     fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
@@ -226,26 +193,18 @@ mod tests {
     #[test]
     fn encodings() {
         let text = "2026-11-23 18:22:10,387 7 INFO ? odoo: né 😀\r\n\nlast".repeat(50);
-        let as_read = (text.clone(), 0, true);
+        let as_read = (text.clone(), true);
         for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
             assert_eq!(read(&utf16(&text, bytes)), as_read);
             assert_eq!(read(&utf16(&format!("\u{feff}{text}"), bytes)), as_read);
         }
-        assert_eq!(read(text.as_bytes()), (text.clone(), 0, false));
-        assert_eq!(read(format!("\u{feff}{text}").as_bytes()), (text.clone(), 0, false));
+        assert_eq!(read(text.as_bytes()), (text.clone(), false));
+        assert_eq!(read(format!("\u{feff}{text}").as_bytes()), (text.clone(), false));
         let mut cut = utf16("\u{feff}a😀", u16::to_le_bytes);
         cut.truncate(5);
         assert_eq!(read(&cut).0, "a\u{fffd}");
         cut.push(0xd8);
         assert_eq!(read(&cut).0, "a\u{fffd}");
-    }
-
-    #[test]
-    fn holes() {
-        let holed = [vec![0; 100_000], b"line\n\0rest".to_vec()].concat();
-        assert_eq!(read(&holed), ("line\n\0rest".to_owned(), 100_000, false));
-        assert_eq!(read(&[0; 1000]), (String::new(), 1000, false));
-        assert_eq!(read(b"\0\0\0\x10ab"), ("\x10ab".to_owned(), 3, false));
     }
 
     #[test]

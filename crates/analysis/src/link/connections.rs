@@ -98,6 +98,9 @@ fn by_application_name(picture: &Picture<'_>, sessions: &[Session]) -> Vec<Optio
     pids.into_iter().map(|pid| pid.map(owner)).collect()
 }
 
+/// Stream and pid.
+type Process = (u32, u32);
+
 /// Errors that Odoo and PostgreSQL both report, alone of their kind at that moment on both sides: backend, time, process.
 fn same_errors(picture: &Picture<'_>) -> Vec<(u32, i64, Owner)> {
     let Some(uncertainty_us) = picture.ordering.uncertainty_us(Source::Odoo, Source::PostgresLog) else {
@@ -108,7 +111,7 @@ fn same_errors(picture: &Picture<'_>) -> Vec<(u32, i64, Owner)> {
         return Vec::new();
     }
     // By class, in order of time.
-    let mut at_odoo: FxHashMap<u64, Vec<(i64, (u32, u32))>> = FxHashMap::default();
+    let mut at_odoo: FxHashMap<u64, Vec<(i64, Process)>> = FxHashMap::default();
     for event in &picture.events.odoo {
         if let Some(class) = database_exception(event.fact) {
             let stream = picture.streams.get(event.input as usize).copied().unwrap_or(0);
@@ -190,9 +193,8 @@ mod tests {
 
     #[test]
     fn one_error_in_both_logs_names_the_process() {
-        let mut events = Events::default();
-        events.odoo = vec![odoo(10_000_300, 7)];
-        events.postgres = vec![postgres(10_000_100, 900)];
+        let (odoo_events, postgres_events) = (vec![odoo(10_000_300, 7)], vec![postgres(10_000_100, 900)]);
+        let mut events = Events { odoo: odoo_events, postgres: postgres_events, ..Events::default() };
         assert_eq!(owned(&events, &[session(900, 0), session(901, 0)]), [Some(7), None]);
         events.odoo.push(odoo(10_500_000, 8));
         assert_eq!(owned(&events, &[session(900, 0)]), [None], "two processes failed alike in that second");
@@ -200,9 +202,11 @@ mod tests {
 
     #[test]
     fn proofs_that_contradict_each_other_are_none() {
-        let mut events = Events::default();
-        events.odoo = vec![odoo(10_000_300, 7), odoo(30_000_300, 8)];
-        events.postgres = vec![postgres(10_000_100, 900), postgres(30_000_100, 900)];
+        let events = Events {
+            odoo: vec![odoo(10_000_300, 7), odoo(30_000_300, 8)],
+            postgres: vec![postgres(10_000_100, 900), postgres(30_000_100, 900)],
+            ..Events::default()
+        };
         assert_eq!(owned(&events, &[session(900, 0)]), [None]);
     }
 

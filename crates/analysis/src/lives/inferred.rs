@@ -18,6 +18,9 @@ enum Mark {
     Start,
 }
 
+/// Marks of each stream, in order of time.
+type Marks = FxHashMap<u32, Vec<(Told, Mark)>>;
+
 /// Completes the ends; the result are workers that were replaced though nothing tells which one ended.
 pub fn ends(events: &Events, streams: &[u32], lives: &mut [Life]) -> Vec<(Role, Told)> {
     let marks = marks(events, streams, lives);
@@ -55,7 +58,7 @@ pub fn ends(events: &Events, streams: &[u32], lives: &mut [Life]) -> Vec<(Role, 
 }
 
 /// Stops and starts of each stream's server, in order of time. A start that others outlive is that of a second server.
-fn marks(events: &Events, streams: &[u32], lives: &[Life]) -> FxHashMap<u32, Vec<(Told, Mark)>> {
+fn marks(events: &Events, streams: &[u32], lives: &[Life]) -> Marks {
     let outlived = |stream: u32, us: i64| {
         lives.iter().any(|life| {
             life.stream == stream
@@ -63,7 +66,7 @@ fn marks(events: &Events, streams: &[u32], lives: &[Life]) -> FxHashMap<u32, Vec
                 && life.last_us.is_some_and(|last| last > us + START_US)
         })
     };
-    let mut marks: FxHashMap<u32, Vec<(Told, Mark)>> = FxHashMap::default();
+    let mut marks = Marks::default();
     for event in &events.odoo {
         let mark = match event.fact {
             OdooFact::Stopping | OdooFact::Reloading => Mark::Stop { forced: false },
@@ -82,7 +85,7 @@ fn marks(events: &Events, streams: &[u32], lives: &[Life]) -> FxHashMap<u32, Vec
 }
 
 /// A server has one evented process: a second one follows a first that is gone.
-fn succeeded(lives: &mut [Life], marks: &FxHashMap<u32, Vec<(Told, Mark)>>) {
+fn succeeded(lives: &mut [Life], marks: &Marks) {
     let births: Vec<(u32, Told)> = lives
         .iter()
         .filter(|life| life.role == Role::Evented)
@@ -107,7 +110,7 @@ fn succeeded(lives: &mut [Life], marks: &FxHashMap<u32, Vec<(Told, Mark)>>) {
 /// A life that exits after the server was told to stop goes with it; so does one that the next start finds silent.
 fn with_the_server(life: &mut Life, marks: &[(Told, Mark)]) {
     if let Some(end) = &mut life.end {
-        let before = marks.iter().take_while(|(at, _)| at.us <= end.at.us).last();
+        let before = marks.iter().rfind(|(at, _)| at.us <= end.at.us);
         if let (Reason::Signal, Some((_, Mark::Stop { forced: false }))) = (end.reason, before) {
             end.reason = Reason::Graceful;
         }
@@ -127,7 +130,7 @@ fn with_the_server(life: &mut Life, marks: &[(Told, Mark)]) {
             Mark::Stop { forced } => Some((*at, *forced)),
             Mark::Start => None,
         })
-        .last();
+        .next_back();
     life.end = match (stop, start) {
         (Some((at, forced)), _) if start.is_some() || last_us <= at.us => {
             let reason = if forced { Reason::Signal } else { Reason::Graceful };

@@ -407,10 +407,18 @@ pub fn recovery(recovery: &Recovery) -> String {
 /// Format of an input, with what it was wrapped in where that is not plain.
 pub fn taken_for(input: &Input) -> String {
     let mut text = input.format.clone();
-    // The name of a compressed file says so itself, if it is honest.
-    let container =
-        if input.path.ends_with(".gz") && input.container == "gzip" { "" } else { &input.container };
-    for wrapping in [input.carrier.as_str(), container] {
+    // The path shows the archive a file lies in, and the name of a compressed file says so itself, if it is honest.
+    let is_archive = |name: &&str| matches!(*name, "tar" | "zip");
+    let inside = input.container.split('>').rev().take_while(|name| !is_archive(name)).collect::<Vec<_>>();
+    let container = match (inside.as_slice(), input.path.rsplit('.').next()) {
+        _ if input.format == "archive" => input.container.clone(),
+        (["gzip"], Some("gz"))
+        | (["zstd"], Some("zst"))
+        | (["xz"], Some("xz"))
+        | (["bzip2"], Some("bz2")) => String::new(),
+        (inside, _) => inside.iter().rev().copied().collect::<Vec<_>>().join(">"),
+    };
+    for wrapping in [input.carrier.as_str(), &container] {
         if !matches!(wrapping, "plain" | "none" | "") {
             text.push_str(" in ");
             text.push_str(wrapping);

@@ -182,6 +182,9 @@ fn control_groups() {
     assert_eq!((samples[0].throttled_percent, samples[1].out_of_memory_kills), (Some(80.0), Some(2)));
 }
 
+/// How a stamp, a path and lines are written.
+type Shape<'s> = &'s dyn Fn(&str, &str, &str) -> String;
+
 #[test]
 fn two_control_groups_are_two_counters() {
     let stamps = ["2026-11-23 18:28:00+00:00", "2026-11-23 18:28:05+00:00"];
@@ -190,8 +193,7 @@ fn two_control_groups_are_two_counters() {
         [(a, 0, 0), (b, 50 + 30 * number, 4)]
     };
     // No path, a banner, grep's prefix, a stamp in front of each line.
-    type Wrap<'w> = &'w dyn Fn(&str, &str, &str) -> String;
-    let shapes: [Wrap<'_>; 4] = [
+    let shapes: [Shape<'_>; 4] = [
         &|_, _, lines| lines.to_owned(),
         &|_, path, lines| format!("==> /sys/fs/cgroup/{path}/cpu.stat <==\n{lines}"),
         &|_, path, lines| {

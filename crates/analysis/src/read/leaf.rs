@@ -1,0 +1,212 @@
+//! One file, unpacked: telling what it is, folding its blocks in parallel.
+
+use std::io::{self, Read};
+
+use rayon::prelude::*;
+use stormtrace_logs::block::{self, Blocks, Recipe};
+use stormtrace_logs::container::{amount, base_name, describe_damage};
+use stormtrace_logs::detect::{self, SAMPLE_BYTES};
+use stormtrace_logs::format::{Context, Memory, Source};
+use stormtrace_logs::ledger::Ledger;
+use stormtrace_logs::line::{self, Lines};
+use stormtrace_logs::{binary, routes, text};
+
+use super::{Input, Options, walk::Leaf};
+use crate::fold::Partial;
+use crate::parts;
+
+/// One format of a file, read.
+struct OneFormat {
+    format: String,
+    source: Option<Source>,
+    score: f64,
+    partial: Partial,
+}
+
+/// Reads one file to its end: one input, or one for each format of a file that holds several. Size and hash are filled in
+/// by who holds the stored bytes.
+pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Vec<Input> {
+    let Leaf { label, containers, reader, mut problems } = leaf;
+    let limits = &options.limits;
+    let mut damaged = |error: io::Error| problems.push(describe_damage(&error, containers));
+    let (reader, start, note): (Box<dyn Read + Send + '_>, _, _) = match text::open(reader) {
+        Ok(text) => (text.reader, text.head, text.note),
+        Err(error) => {
+            damaged(error);
+            (Box::new(io::empty()), Vec::new(), None)
+        }
+    };
+    let mut lines = Lines::new(reader, limits.line, limits.long_line);
+    let mut head = Vec::new();
+    let mut whole = true;
+    if let Err(error) = Read::by_ref(&mut lines).take(SAMPLE_BYTES as u64).read_to_end(&mut head) {
+        damaged(error);
+        whole = false;
+    }
+    let mut rest: Box<dyn Read + '_> = if whole { Box::new(&mut lines) } else { Box::new(io::empty()) };
+    let name = base_name(label);
+    let export = binary::recognise(&start, name, containers != "plain");
+    let detected = if export.is_none() { detect::detect(&head, name, context) } else { None };
+    let routes = if export.is_none() { routes::find(&head, name, context, detected.as_ref()) } else { None };
+    let (carrier, mut formats) = match (&routes, &detected) {
+        (Some(routes), _) if !routes.is_single() => {
+            let partials = parts::fold(routes, head, &mut rest, options, &mut damaged);
+            let read = routes.parts.iter().zip(partials).map(|(part, partial)| OneFormat {
+                format: part.format.name(),
+                source: Some(part.format.source()),
+                score: part.score,
+                partial,
+            });
+            (routes.carrier.name(), with_records(read.collect()))
+        }
+        (_, Some(found)) => {
+            let routed = routes.as_ref().map(|routes| routes.carrier_of(0));
+            let carrier = routed.as_ref().map_or(found.carrier, |routed| routed);
+            let recipe = Recipe { carrier, format: found.format.as_ref(), record_lines: limits.record_lines };
+            let partial = fold(recipe, head, &mut rest, options, &mut damaged);
+            let (format, source) = (found.format.name(), Some(found.format.source()));
+            (found.carrier.name(), vec![OneFormat { format, source, score: found.score, partial }])
+        }
+        _ => {
+            let mut partial = Partial::default();
+            let lines = line::count(&head, &mut rest, &mut damaged);
+            let reason = if export.is_some() { "binary_file" } else { "unrecognised_file" };
+            partial.ledger.skip(1, lines, reason);
+            let format = "unrecognised".to_owned();
+            ("plain", vec![OneFormat { format, source: None, score: 0.0, partial }])
+        }
+    };
+    drop(rest);
+    problems.extend(export);
+    problems.extend(note.map(str::to_owned));
+    if lines.clipped() > 0 {
+        let bytes = amount(limits.line, true);
+        let many = words(lines.clipped(), "line");
+        problems.push(format!(
+            "limit line: {many} clipped, longer than {bytes}; the rest of each was passed over"
+        ));
+    }
+    // Whose hole it was nobody can tell: it counts once.
+    if let Some(first) = formats.first_mut() {
+        first.partial.ledger.nul_bytes += lines.nuls();
+    }
+    let input = |read: OneFormat| {
+        let mut problems = problems.clone();
+        problems.extend(losses(&read.partial.ledger, options));
+        Input {
+            container: containers.to_owned(),
+            carrier,
+            format: read.format,
+            source: read.source,
+            score: read.score,
+            partial: read.partial,
+            problems,
+            ..Input::unrecognised(label.to_owned())
+        }
+    };
+    formats.into_iter().map(input).collect()
+}
+
+/// The parts that hold records; if none does, the file is not recognised.
+fn with_records(mut parts: Vec<OneFormat>) -> Vec<OneFormat> {
+    let some = parts.iter().any(|part| part.partial.ledger.parsed > 0);
+    if some {
+        parts.retain(|part| part.partial.ledger.parsed > 0);
+        return parts;
+    }
+    parts.truncate(1);
+    for part in &mut parts {
+        part.format = "unrecognised".to_owned();
+        part.source = None;
+        let lines = part.partial.ledger.total();
+        part.partial = Partial::default();
+        part.partial.ledger.skip(1, lines, "unrecognised_file");
+    }
+    parts
+}
+
+/// What a file says of messages it does not hold, of holes in it, and of records that were cut.
+fn losses(ledger: &Ledger, options: &Options) -> Vec<String> {
+    let mut said = Vec::new();
+    if ledger.left_out > 0 {
+        said.push(format!(
+            "{} messages are not in it: dropped by a rate limit or folded as repeated",
+            ledger.left_out
+        ));
+    }
+    if ledger.nul_bytes > 0 {
+        said.push(format!(
+            "{} before lines passed over, as a file has that is emptied while it is written",
+            words(ledger.nul_bytes, "NUL byte")
+        ));
+    }
+    if ledger.shortened_records > 0 {
+        said.push(format!(
+            "limit record-lines: {} of more than {} lines or 1 MiB; further lines were counted, not kept",
+            words(ledger.shortened_records, "record"),
+            options.limits.record_lines
+        ));
+    }
+    said
+}
+
+fn words(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Folds all blocks of one input, in parallel where the format allows; the result is in file order.
+fn fold(
+    recipe: Recipe<'_>,
+    head: Vec<u8>,
+    reader: impl Read,
+    options: &Options,
+    damaged: &mut dyn FnMut(io::Error),
+) -> Partial {
+    let mut blocks = Blocks::new(head, reader, recipe, options.block_bytes);
+    let mut whole = Partial::default();
+    let mut memory = Memory::default();
+    let batch_size = if recipe.format.sequential() { 1 } else { rayon::current_num_threads().max(1) };
+    let mut ended = false;
+    while !ended {
+        let mut batch = Vec::new();
+        while batch.len() < batch_size {
+            match blocks.next_block() {
+                Ok(Some(block)) => batch.push(block),
+                Ok(None) => {
+                    ended = true;
+                    break;
+                }
+                Err(error) => damaged(error),
+            }
+        }
+        // A single block needs no other thread: the many small files of a large bundle are not worth the waiting.
+        if recipe.format.sequential() || batch.len() == 1 {
+            for block in &batch {
+                let mut partial = Partial::default();
+                let mut own = Memory::default();
+                let memory = if recipe.format.sequential() { &mut memory } else { &mut own };
+                fold_block(block, recipe, memory, &mut partial);
+                whole.merge(partial);
+            }
+        } else {
+            let parts: Vec<Partial> = batch
+                .par_iter()
+                .map(|block| {
+                    let mut partial = Partial::default();
+                    fold_block(block, recipe, &mut Memory::default(), &mut partial);
+                    partial
+                })
+                .collect();
+            for part in parts {
+                whole.merge(part);
+            }
+        }
+    }
+    whole
+}
+
+fn fold_block(block: &block::Block, recipe: Recipe<'_>, memory: &mut Memory, partial: &mut Partial) {
+    let mut ledger = std::mem::take(&mut partial.ledger);
+    block::records(block, recipe, memory, &mut ledger, &mut |item| partial.add(item));
+    partial.ledger = ledger;
+}

@@ -1,0 +1,172 @@
+//! Inputs: finding the files, unpacking them in place, telling what they are, folding their blocks in parallel.
+//!
+//! Every file is an input with its own size, hash and line ledger, whether it lies in a directory or in an archive; an
+//! archive is one too, without lines, so that its own hash and what is wrong with it have a place.
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+use stormtrace_logs::block;
+use stormtrace_logs::container::Limits;
+use stormtrace_logs::format::{Context, Source};
+
+mod configuration;
+mod find;
+mod leaf;
+mod stored;
+mod walk;
+
+use find::list;
+pub use find::{Found, find};
+
+use crate::fold::Partial;
+
+/// What went wrong before anything could be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A path given does not exist or cannot be opened.
+    #[error("cannot open {path}")]
+    Open {
+        /// The path.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Nothing of what was given is in a known format.
+    #[error("{paths}: no file in a known format ({files} looked at)")]
+    NothingRecognised {
+        /// What was given.
+        paths: String,
+        /// Files looked at.
+        files: usize,
+    },
+    /// A directory without files.
+    #[error("{paths}: no files found")]
+    NoFiles {
+        /// What was given.
+        paths: String,
+    },
+    /// `--nginx-log-format` cannot be compiled.
+    #[error("log_format: {0}")]
+    LogFormat(String),
+}
+
+/// One input, read.
+#[derive(Debug)]
+pub struct Input {
+    /// What it is called in the report.
+    pub label: String,
+    /// Bytes as stored: on disk, or in the archive it lies in.
+    pub bytes: u64,
+    /// SHA-256 of those bytes, hex.
+    pub sha256: String,
+    /// Names of its containers from outside in, joined by `>`; `plain` for none.
+    pub container: String,
+    /// Carrier name.
+    pub carrier: &'static str,
+    /// Format name, `unrecognised`, or `archive`.
+    pub format: String,
+    /// Part of the stack it speaks for; `None` if not recognised.
+    pub source: Option<Source>,
+    /// How sure.
+    pub score: f64,
+    /// What it says.
+    pub partial: Partial,
+    /// Damage.
+    pub problems: Vec<String>,
+    /// When the stored file was last written to, µs; `None` for standard input.
+    pub modified_us: Option<i64>,
+}
+
+impl Input {
+    fn unrecognised(label: String) -> Self {
+        Input {
+            label,
+            bytes: 0,
+            sha256: String::new(),
+            container: "plain".to_owned(),
+            carrier: "plain",
+            format: "unrecognised".to_owned(),
+            source: None,
+            score: 0.0,
+            partial: Partial::default(),
+            problems: Vec::new(),
+            modified_us: None,
+        }
+    }
+}
+
+/// How to read.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Block size, bytes.
+    pub block_bytes: usize,
+    /// Extra `log_format` templates, tried first.
+    pub nginx_log_formats: Vec<String>,
+    /// What one stored file may cost.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { block_bytes: block::BLOCK_BYTES, nginx_log_formats: Vec::new(), limits: Limits::default() }
+    }
+}
+
+/// Reads every input, sorted by label. Configuration is read first, since it tells how logs are laid out.
+///
+/// # Errors
+/// When a path given as an argument cannot be opened, or nothing at all is recognised.
+pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Input>, Error> {
+    let found = find(paths, left_out)?;
+    let stored: Vec<stored::Stored> = found.into_iter().map(stored::Stored::new).collect();
+    let context = configuration::read(&stored, options, left_out)?;
+    let outcomes: Vec<(stored::Stored, io::Result<Vec<Input>>)> = stored
+        .into_par_iter()
+        .map(|stored| {
+            let outcome = read_one(&stored, &context, options);
+            (stored, outcome)
+        })
+        .collect();
+    let mut inputs = Vec::new();
+    for (stored, outcome) in outcomes {
+        match outcome {
+            Ok(read) => inputs.extend(read),
+            Err(source) if stored.found.named => return Err(Error::Open { path: stored.path(), source }),
+            Err(error) => {
+                let mut input = Input::unrecognised(stored.found.label);
+                input.problems.push(error.to_string());
+                inputs.push(input);
+            }
+        }
+    }
+    inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
+    if inputs.iter().all(|input| input.source.is_none()) {
+        let files = inputs.iter().filter(|input| input.format != ARCHIVE).count();
+        return Err(Error::NothingRecognised { paths: list(paths), files });
+    }
+    Ok(inputs)
+}
+
+/// Format of an input that is an archive.
+pub(crate) const ARCHIVE: &str = "archive";
+
+/// Reads one stored file with all that is inside it.
+fn read_one(stored: &stored::Stored, context: &Context, options: &Options) -> io::Result<Vec<Input>> {
+    // The last net: decoders are other people's code, and the other files are still worth reading.
+    panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut inputs = Vec::new();
+        walk::walk(stored, options, walk::Pass::Logs, &mut inputs, &mut |leaf| {
+            leaf::read(leaf, context, options)
+        })?;
+        Ok(inputs)
+    }))
+    .unwrap_or_else(|_| {
+        let mut input = Input::unrecognised(stored.found.label.clone());
+        input.problems.push("reading it failed: an error in stormtrace".to_owned());
+        Ok(vec![input])
+    })
+}
