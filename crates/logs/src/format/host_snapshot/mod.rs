@@ -2,7 +2,7 @@
 //! `/proc/meminfo`, `uptime`, `/proc/loadavg`, `top -b`, `ss -lnt`, `nstat`, `netstat -s`, cgroup `cpu.stat` and
 //! `memory.events`, `docker stats`. Such captures mix the tools, so they are one format.
 //!
-//! Each tool is one file with a reader of single lines and one line in [`READERS`]. The time is that of the stamp line
+//! Each tool is one file with a reader of single lines and one line in `READERS`. The time is that of the stamp line
 //! above (`date`, ISO, seconds since 1970, `=== … ===`, the head of `watch`) or in front of the line; `top` and `uptime`
 //! print a time of day. Without any of them a sample has no time.
 
