@@ -228,7 +228,8 @@ fn seam(
     None
 }
 
-/// The most records that are both the end of `earlier` and the beginning of `later` (Knuth, Morris and Pratt).
+/// The most records that are both the end of `earlier` and the beginning of `later`, to the same instant: two nodes behind
+/// one balancer write alike, but not at once (Knuth, Morris and Pratt).
 fn longest_overlap(earlier: &[Content], later: &[Content], step_us: i64) -> usize {
     let same = |at: usize, content: &Content| {
         later.get(at).is_some_and(|other| key(other, step_us) == key(content, step_us))

@@ -76,7 +76,7 @@ fn nothing_found(page: &mut Page<'_>, report: &Report) -> Result<()> {
     page.subheading("What was checked")?;
     page.line(&format!("  window    {}", words::window(report.window.as_ref())))?;
     let mut sources = Vec::new();
-    for (source, spans) in &report.coverage {
+    for (source, spans) in report.coverage.iter().filter(|(_, spans)| !spans.is_empty()) {
         let length: f64 = spans.iter().map(|(from, to)| words::seconds_between(*from, *to)).sum();
         // One record covers no time.
         let length = if length > 0.0 { words::duration(length) } else { "one moment".to_owned() };
@@ -87,7 +87,8 @@ fn nothing_found(page: &mut Page<'_>, report: &Report) -> Result<()> {
     }
     page.wrapped("  sources   ", "            ", &sources.join(", "))?;
     // Without a log that would show them, no kills and no requests is not a finding.
-    let kills = report.coverage.contains_key("odoo").then_some(report.totals.kills);
+    let kills =
+        report.coverage.get("odoo").is_some_and(|spans| !spans.is_empty()).then_some(report.totals.kills);
     page.line(&format!("  kills     {}", words::maybe_count(kills)))?;
     let mut requests = words::maybe_count(report.totals.requests);
     let statuses: Vec<_> = report
