@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use stormtrace_analysis::align::Zones;
@@ -12,6 +13,7 @@ use stormtrace_report::{View, by_name, json, text};
 use crate::arguments::{Analyze, Check, Inspect, Reading};
 use crate::exit_code;
 use crate::output::{self, Files};
+use crate::progress;
 
 /// `stormtrace analyze`.
 pub fn analyze(arguments: &Analyze) -> Result<u8> {
@@ -20,7 +22,13 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         format!("--format {format}: no such form (text, json, html, markdown, csv, junit)")
     })?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
-    let report = report(&arguments.paths, &arguments.reading, arguments.hold, PolicyInForce::default())?;
+    let report = report(
+        &arguments.paths,
+        &arguments.reading,
+        arguments.hold,
+        PolicyInForce::default(),
+        arguments.quiet,
+    )?;
     files.write(&report, View::Whole)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Whole)?;
@@ -40,7 +48,7 @@ pub fn check(arguments: &Check) -> Result<u8> {
         .with_context(|| format!("--format {format}: check knows text, json, junit and markdown"))?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
     let policy = arguments.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
-    let report = report(&arguments.paths, &arguments.reading, arguments.hold, policy)?;
+    let report = report(&arguments.paths, &arguments.reading, arguments.hold, policy, arguments.quiet)?;
     files.write(&report, View::Verdict)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Verdict)?;
@@ -55,7 +63,10 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     }
     let options = options(&arguments.reading)?;
     let paths = all_paths(&arguments.paths, &arguments.reading);
-    let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&paths, &options))?;
+    let report = in_pool(&arguments.reading, || {
+        let _shown = options.read.progress.as_ref().and_then(|progress| progress::show(progress, false));
+        stormtrace_analysis::inspect(&paths, &options)
+    })?;
     let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
     output::print(|options, out| write(&report, options, out), &arguments.reading, View::Inputs)?;
     Ok(exit_code::PASS)
@@ -66,10 +77,14 @@ fn report(
     reading: &Reading,
     hold_us: Option<i64>,
     policy: PolicyInForce,
+    quiet: bool,
 ) -> Result<Report> {
     let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading)? };
     let paths = all_paths(paths, reading);
-    in_pool(reading, || stormtrace_analysis::analyze(&paths, &options))
+    in_pool(reading, || {
+        let _shown = options.read.progress.as_ref().and_then(|progress| progress::show(progress, quiet));
+        stormtrace_analysis::analyze(&paths, &options)
+    })
 }
 
 /// The paths given, and those of `--input`.
@@ -80,6 +95,7 @@ fn all_paths(paths: &[PathBuf], reading: &Reading) -> Vec<PathBuf> {
 fn options(reading: &Reading) -> Result<stormtrace_analysis::Options> {
     let mut read = stormtrace_analysis::read::Options {
         nginx_log_formats: reading.nginx_log_format.clone(),
+        progress: Some(Arc::default()),
         told: reading.input.iter().map(|told| (told.path.clone(), told.wanted.clone())).collect(),
         ..Default::default()
     };

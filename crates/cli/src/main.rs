@@ -5,6 +5,7 @@ mod command;
 mod exit_code;
 mod explain;
 mod output;
+mod progress;
 mod signal;
 
 use std::process::ExitCode;

@@ -6,6 +6,7 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use stormtrace_logs::block;
@@ -16,11 +17,13 @@ use stormtrace_logs::format::{Context, Source};
 mod configuration;
 mod find;
 mod leaf;
+mod progress;
 mod stored;
 mod walk;
 
 use find::list;
 pub use find::{Found, find};
+pub use progress::Progress;
 
 use crate::fold::Partial;
 use crate::report::RunnerUp;
@@ -121,6 +124,8 @@ pub struct Options {
     pub nginx_log_formats: Vec<String>,
     /// Files to read as what somebody says they are.
     pub told: Vec<(PathBuf, Wanted)>,
+    /// Told how far reading has come.
+    pub progress: Option<Arc<Progress>>,
     /// What one stored file may cost.
     pub limits: Limits,
 }
@@ -131,6 +136,7 @@ impl Default for Options {
             block_bytes: block::BLOCK_BYTES,
             nginx_log_formats: Vec::new(),
             told: Vec::new(),
+            progress: None,
             limits: Limits::default(),
         }
     }
@@ -143,6 +149,9 @@ impl Default for Options {
 pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Input>, Error> {
     let found = find(paths, left_out)?;
     let stored: Vec<stored::Stored> = found.into_iter().map(stored::Stored::new).collect();
+    if let Some(progress) = &options.progress {
+        progress.expect(stored.iter().filter_map(stored::Stored::size).sum());
+    }
     let context = configuration::read(&stored, options, left_out)?;
     let outcomes: Vec<(stored::Stored, io::Result<Vec<Input>>)> = stored
         .into_par_iter()

@@ -3,13 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 use stormtrace_logs::container::{self, Budget, Limits, Packed, ReadSeek, Unpacked};
 
-use super::Found;
 use super::walk::Pass;
+use super::{Found, Progress};
 
 /// Enough of standard input to see whether it is an archive, bytes.
 const LOOK_BYTES: u64 = 1 << 20;
@@ -51,6 +51,12 @@ impl Stored {
             Some(place) => place.display().to_string(),
             None => self.found.label.clone(),
         }
+    }
+
+    /// Size of a regular file, bytes.
+    pub fn size(&self) -> Option<u64> {
+        let metadata = fs::metadata(self.found.place.as_ref()?).ok().filter(fs::Metadata::is_file)?;
+        Some(metadata.len())
     }
 
     /// When a regular file was last written to, µs since 1970.
@@ -97,7 +103,7 @@ impl Stored {
             return Ok(Opened { reader: Snapshot::endless(Box::new(file)), seekable: None });
         };
         let watched = Some(file.try_clone()?);
-        let reader = Snapshot { inner: Box::new(file), read: 0, size: Some(size), watched };
+        let reader = Snapshot { inner: Box::new(file), read: 0, size: Some(size), watched, progress: None };
         Ok(Opened { reader, seekable: Some(Box::new(File::open(place)?)) })
     }
 
@@ -174,11 +180,17 @@ pub struct Snapshot<'s> {
     /// Size at the time of opening; `None` for pipes.
     size: Option<u64>,
     watched: Option<File>,
+    progress: Option<Arc<Progress>>,
 }
 
 impl<'s> Snapshot<'s> {
     fn endless(inner: Box<dyn Read + Send + 's>) -> Self {
-        Snapshot { inner, read: 0, size: None, watched: None }
+        Snapshot { inner, read: 0, size: None, watched: None, progress: None }
+    }
+
+    /// Tells how far it is read.
+    pub fn report_to(&mut self, progress: &Arc<Progress>) {
+        self.progress = Some(Arc::clone(progress));
     }
 
     /// Whether it has an end for sure.
@@ -212,6 +224,9 @@ impl Read for Snapshot<'_> {
             match self.inner.read(buffer) {
                 Ok(count) => {
                     self.read += count as u64;
+                    if let Some(progress) = &self.progress {
+                        progress.add(count as u64);
+                    }
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

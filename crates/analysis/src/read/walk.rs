@@ -51,7 +51,11 @@ pub fn walk(
     inputs: &mut Vec<Input>,
     visit: &mut dyn FnMut(Leaf<'_>) -> Vec<Input>,
 ) -> io::Result<()> {
-    let opened = stored.open(pass)?;
+    let mut opened = stored.open(pass)?;
+    if let (Pass::Logs, Some(progress)) = (pass, &options.progress) {
+        progress.begin(&stored.found.label);
+        opened.reader.report_to(progress);
+    }
     let hashed = pass == Pass::Logs;
     let mut walk = Walk { budget: Budget::new(options.limits), hashed, inputs, visit };
     let first = walk.inputs.len();
