@@ -37,9 +37,13 @@ pub struct RunnerUp {
     pub score: f64,
 }
 
-/// Looks at the first bytes of an input. `name` is its file name, used only to break ties. `None`: not recognised.
+/// Looks at the first bytes of an input. `name` is its file name, used only to break ties. `None`: not recognised; an
+/// empty input says nothing.
 #[must_use]
 pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
+    if head.is_empty() {
+        return None;
+    }
     let name = name.to_ascii_lowercase();
     let name = container::base_name(&name);
     let mut best: Option<Detected> = None;

@@ -110,6 +110,9 @@ fn of_the_machine(carrier: &dyn Carrier) -> bool {
 /// lines, or no carrier names programs.
 #[must_use]
 pub fn find(head: &[u8], name: &str, context: &Context, detected: Option<&Detected>) -> Option<Routes> {
+    if head.is_empty() {
+        return None;
+    }
     let known = detected.map(|found| [found.carrier]);
     let carriers: &[&'static dyn Carrier] = known.as_ref().map_or(carrier::ALL, |one| one);
     carriers.iter().find_map(|carrier| with_carrier(head, name, context, *carrier, detected))
