@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::block::{bare, clean};
 use crate::carrier::{self, Carrier, Peeled};
 use crate::container;
-use crate::format::{Context, DETECTORS, Format, Sample};
+use crate::format::{self, Context, Format, Sample};
 
 /// Bytes looked at, from the beginning of the decompressed input.
 pub const SAMPLE_BYTES: usize = 256 << 10;
@@ -34,8 +34,8 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
         let Some((entries, share)) = peel_sample(head, *carrier, SAMPLE_ENTRIES) else { continue };
         let lines = entries.into_iter().map(|peeled| peeled.payload).collect();
         let sample = Sample { lines, name };
-        for detector in DETECTORS {
-            let Some(claim) = detector(&sample, context) else { continue };
+        for definition in format::ALL {
+            let Some(claim) = (definition.detect)(&sample, context) else { continue };
             let score = claim.score * share;
             // A later candidate must be clearly better: order is from the specific to the general.
             if claim.score >= 0.3 && best.as_ref().is_none_or(|known| score > known.score + 0.02) {

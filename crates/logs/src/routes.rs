@@ -12,7 +12,7 @@ use memchr::memmem;
 use crate::carrier::{self, Carrier, Peeled};
 use crate::detect::{Detected, peel_sample};
 use crate::format::{
-    Claim, Context, DETECTORS, Format, Memory, Raw, Sample, Source, kernel, nginx_access, nginx_error, odoo,
+    ALL, Claim, Context, Format, Memory, Raw, Sample, Source, kernel, nginx_access, nginx_error, odoo,
     postgres_stderr,
 };
 use crate::record::Record;
@@ -157,8 +157,8 @@ fn with_carrier(
 fn claim(lines: Vec<Cow<'_, [u8]>>, name: &str, context: &Context) -> Option<Claim> {
     let sample = Sample { lines, name };
     let mut best: Option<Claim> = None;
-    for detector in DETECTORS {
-        let Some(claim) = detector(&sample, context) else { continue };
+    for definition in ALL {
+        let Some(claim) = (definition.detect)(&sample, context) else { continue };
         let better = best.as_ref().is_none_or(|known| claim.score > known.score + 0.02);
         if claim.score >= 0.3 && better {
             best = Some(claim);
