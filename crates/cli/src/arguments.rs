@@ -23,6 +23,7 @@ Examples:
   stormtrace check capture/ -o junit.xml              pass or fail, for a pipeline
   stormtrace inspect capture/                         what each file was taken for
   stormtrace explain slow_queries                     what a cause is told by
+  stormtrace formats                                  what can be read
 
 Exit codes:
   0    done; check: pass
@@ -209,7 +210,7 @@ pub struct Explain {
     after_help = "Examples:\n  stormtrace formats\n  stormtrace formats nginx-access\n  stormtrace formats --format markdown"
 )]
 pub struct Formats {
-    /// The format to show with its examples; none lists all
+    /// The format or carrier to show with its examples; none lists all
     #[arg(value_name = "FORMAT")]
     pub name: Option<String>,
     /// Form of standard output; markdown prints all formats with their examples

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Result, bail};
-use stormtrace_logs::format;
+use stormtrace_logs::{carrier, format};
 use stormtrace_report::formats;
 
 use crate::arguments::Formats;
@@ -18,10 +18,15 @@ pub fn formats(arguments: &Formats) -> Result<u8> {
         ("markdown", None) => formats::markdown(&mut out)?,
         ("markdown", Some(_)) => bail!("--format markdown prints all formats, without a name"),
         ("text", None) => formats::list(&options, &mut out)?,
-        ("text", Some(name)) => match format::ALL.iter().find(|definition| definition.name == name) {
-            Some(definition) => formats::text(definition, &options, &mut out)?,
-            None => bail!("{name}: no such format; `stormtrace formats` lists them"),
-        },
+        ("text", Some(name)) => {
+            let known = format::ALL.iter().find(|definition| definition.name == name);
+            let carrier = carrier::ALL.iter().find(|carrier| carrier.name() == name);
+            match (known, carrier) {
+                (Some(definition), _) => formats::text(definition, &options, &mut out)?,
+                (None, Some(carrier)) => formats::carrier_text(*carrier, &options, &mut out)?,
+                (None, None) => bail!("{name}: no such format; `stormtrace formats` lists them"),
+            }
+        }
         (other, _) => bail!("--format {other}: formats knows text and markdown"),
     }
     out.flush()?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use crate::carrier::{self, Carrier, Peeled};
+use crate::carrier::{self, About, Carrier, Peeled};
 use crate::detect::{Detected, peel_sample};
 use crate::format::{
     ALL, Claim, Context, Format, Memory, Raw, Sample, Source, kernel, nginx_access, nginx_error, odoo,
@@ -274,6 +274,10 @@ pub struct Routed<'r> {
 impl Carrier for Routed<'_> {
     fn name(&self) -> &'static str {
         self.routes.carrier.name()
+    }
+
+    fn about(&self) -> About {
+        self.routes.carrier.about()
     }
 
     fn starts_entry(&self, line: &[u8]) -> bool {

@@ -1,5 +1,6 @@
 //! Every format in the registry keeps what its definition promises: its examples are read to the last line, its
-//! neighbours are left alone, and its broken lines are skipped by name. `no_panic.rs` damages the same examples.
+//! neighbours are left alone, and its broken lines are skipped by name. Carriers read theirs. `no_panic.rs` damages the
+//! same examples.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -95,6 +96,31 @@ fn examples_are_read_to_the_last_line() {
             let lines = example.text.lines().count() as u64;
             if ledger.skipped() > 0 || ledger.total() != lines || data == 0 {
                 wrong.push(format!("{what}: {lines} lines, {data} records, {ledger:?}"));
+            }
+        }
+    }
+    nothing_wrong(&wrong);
+}
+
+#[test]
+fn every_carrier_reads_its_example() {
+    let mut wrong = Vec::new();
+    let mut names = BTreeSet::new();
+    for carrier in carrier::ALL {
+        let (name, about) = (carrier.name(), carrier.about());
+        if !names.insert(name) || about.summary.is_empty() || about.origin.is_empty() {
+            wrong.push(format!("{name} is listed twice, or says nothing of itself"));
+        }
+        match detect::detect(about.example.as_bytes(), about.file, &Context::default()) {
+            Some(detected) if detected.carrier.name() == name => {
+                let (ledger, data) = read(about.example, &detected);
+                if ledger.skipped() > 0 || data == 0 {
+                    wrong.push(format!("{name}: {data} records, {ledger:?}"));
+                }
+            }
+            other => {
+                let taken = other.map(|detected| detected.carrier.name());
+                wrong.push(format!("{name}: its example is taken for {taken:?}"));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::io::{Result, Write};
 
+use stormtrace_logs::carrier::{self, Carrier};
 use stormtrace_logs::format::{ALL, Definition, Source};
 
 use crate::Options;
@@ -27,25 +28,34 @@ fn parts() -> impl Iterator<Item = (&'static str, Vec<&'static Definition>)> {
     })
 }
 
-/// Lists every format for a terminal.
+/// Lists every format and carrier for a terminal.
 ///
 /// # Errors
 /// Whatever `out` answers.
 pub fn list(options: &Options, out: &mut dyn Write) -> Result<()> {
     let mut page = Page::new(options, out);
-    let width = ALL.iter().map(|definition| definition.name.len()).max().unwrap_or(0);
-    for (number, (title, definitions)) in parts().enumerate() {
-        if number > 0 {
+    let names = ALL.iter().map(|one| one.name).chain(carrier::ALL.iter().map(|one| one.name()));
+    let width = names.map(str::len).max().unwrap_or(0);
+    let mut first = true;
+    let mut part = |title: &str, rows: Vec<(&str, &str)>| {
+        if !std::mem::take(&mut first) {
             page.blank()?;
         }
         let title = page.paint("1", title);
         page.line(&title)?;
-        for definition in definitions {
-            let name = format!("  {:width$}  ", definition.name);
-            page.wrapped(&name, &" ".repeat(name.len()), &unquoted(definition.summary))?;
+        for (name, summary) in rows {
+            let name = format!("  {name:width$}  ");
+            page.wrapped(&name, &" ".repeat(name.len()), &unquoted(summary))?;
         }
+        Ok(())
+    };
+    for (title, definitions) in parts() {
+        part(title, definitions.iter().map(|one| (one.name, one.summary)).collect())?;
     }
-    Ok(())
+    part(
+        "Carriers, around any of them",
+        carrier::ALL.iter().map(|one| (one.name(), one.about().summary)).collect(),
+    )
 }
 
 /// Prints one format with its examples for a terminal.
@@ -54,22 +64,40 @@ pub fn list(options: &Options, out: &mut dyn Write) -> Result<()> {
 /// Whatever `out` answers.
 pub fn text(definition: &Definition, options: &Options, out: &mut dyn Write) -> Result<()> {
     let mut page = Page::new(options, out);
-    let title = page.paint("1", definition.name);
-    page.line(&title)?;
-    page.wrapped("  ", "  ", &unquoted(definition.summary))?;
-    page.wrapped("  Origin: ", "  ", &unquoted(definition.origin))?;
+    head(&mut page, definition.name, definition.summary, definition.origin)?;
     for example in definition.examples {
-        page.subheading(&format!("{}, read as {}", example.file, example.name))?;
-        for line in example.text.lines() {
-            page.line(line)?;
-        }
+        let title = format!("{}, read as {}", example.file, example.name);
+        lines(&mut page, &title, example.text)?;
     }
     page.blank()?;
     page.wrapped("Left alone: ", "  ", &foreign(definition))?;
     page.wrapped("Damaged lines are skipped as: ", "  ", &reasons(definition).join(", "))
 }
 
-/// Writes every format as Markdown.
+/// Prints one carrier with its example for a terminal.
+///
+/// # Errors
+/// Whatever `out` answers.
+pub fn carrier_text(carrier: &dyn Carrier, options: &Options, out: &mut dyn Write) -> Result<()> {
+    let mut page = Page::new(options, out);
+    let about = carrier.about();
+    head(&mut page, carrier.name(), about.summary, about.origin)?;
+    lines(&mut page, about.file, about.example)
+}
+
+fn head(page: &mut Page<'_>, name: &str, summary: &str, origin: &str) -> Result<()> {
+    let title = page.paint("1", name);
+    page.line(&title)?;
+    page.wrapped("  ", "  ", &unquoted(summary))?;
+    page.wrapped("  Origin: ", "  ", &unquoted(origin))
+}
+
+fn lines(page: &mut Page<'_>, title: &str, text: &str) -> Result<()> {
+    page.subheading(title)?;
+    text.lines().try_for_each(|line| page.line(line))
+}
+
+/// Writes every format and carrier as Markdown.
 ///
 /// # Errors
 /// Whatever `out` answers.
@@ -85,11 +113,7 @@ pub fn markdown(out: &mut dyn Write) -> Result<()> {
     for (title, definitions) in parts() {
         writeln!(out, "\n## {title}")?;
         for definition in definitions {
-            let mut summary = definition.summary.to_owned();
-            if let Some(first) = summary.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
-            writeln!(out, "\n### {}\n\n{summary}.\n\nOrigin: {}.", definition.name, definition.origin)?;
+            section(definition.name, definition.summary, definition.origin, out)?;
             for example in definition.examples {
                 writeln!(out, "\n`{}`, read as `{}`:\n", example.file, example.name)?;
                 writeln!(out, "```text\n{}```", example.text)?;
@@ -100,7 +124,20 @@ pub fn markdown(out: &mut dyn Write) -> Result<()> {
             writeln!(out, "Damaged lines are skipped as {}.", reasons.join(", "))?;
         }
     }
+    writeln!(
+        out,
+        "\n## Carriers\n\nWrappings of lines; any of the formats may be inside, whatever the examples hold."
+    )?;
+    for carrier in carrier::ALL {
+        let about = carrier.about();
+        section(carrier.name(), about.summary, about.origin, out)?;
+        writeln!(out, "\n`{}`:\n\n```text\n{}```", about.file, about.example)?;
+    }
     Ok(())
+}
+
+fn section(name: &str, summary: &str, origin: &str, out: &mut dyn Write) -> Result<()> {
+    writeln!(out, "\n### {name}\n\n{summary}\n\nOrigin: {origin}")
 }
 
 /// Whose lines are not claimed.
@@ -137,13 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn every_format_is_printed_once() {
+    fn everything_is_printed_once() {
         let mut made = Vec::new();
         markdown(&mut made).unwrap();
         let made = String::from_utf8(made).unwrap();
-        for definition in ALL {
-            let heading = format!("\n### {}\n", definition.name);
-            assert_eq!(made.matches(&heading).count(), 1, "{}", definition.name);
+        for name in ALL.iter().map(|one| one.name).chain(carrier::ALL.iter().map(|one| one.name())) {
+            assert_eq!(made.matches(&format!("\n### {name}\n")).count(), 1, "{name}");
         }
     }
 }
