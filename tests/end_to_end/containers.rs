@@ -255,6 +255,114 @@ fn rotated_parts_and_their_overlap_are_one_log() {
     assert_eq!(rotated["incidents"][0]["impact"], plain["incidents"][0]["impact"]);
 }
 
+/// What does not depend on where a line stands.
+fn substance(report: &Value) -> Value {
+    let incidents: Vec<Value> = report["incidents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|incident| {
+            let parts = ["start", "end", "kind", "kills", "requests", "bus", "recovery"];
+            let mut substance: Vec<Value> = parts.iter().map(|part| incident[part].clone()).collect();
+            substance.push(incident["diagnosis"]["trigger"].clone());
+            without_places(&mut substance);
+            Value::Array(substance)
+        })
+        .collect();
+    serde_json::json!([report["totals"], incidents])
+}
+
+fn without_places(values: &mut [Value]) {
+    for value in values {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| !matches!(name.as_str(), "path" | "line" | "refs" | "ref"));
+                fields.values_mut().for_each(|field| without_places(std::slice::from_mut(field)));
+            }
+            Value::Array(items) => without_places(items),
+            _ => {}
+        }
+    }
+}
+
+/// Parts of a log in order of time, cut at line starts.
+fn parts(text: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let mut lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    let size = lines.len().div_ceil(count);
+    let mut parts = Vec::new();
+    while !lines.is_empty() {
+        let rest = lines.split_off(size.min(lines.len()));
+        parts.push(std::mem::replace(&mut lines, rest).concat());
+    }
+    parts
+}
+
+#[test]
+fn the_layouts_of_capture_tools_give_the_same_incidents() {
+    let files = files();
+    let of = |wanted: &str| files.iter().find(|(name, _)| name.contains(wanted)).unwrap().1.clone();
+    let access = of("nginx/access");
+    // As Odoo wrote them, without journald's prefix.
+    let bare = |line: &[u8]| -> Vec<u8> {
+        let at = memchr::memmem::find(line, b"]: ").map_or(0, |at| at + 3);
+        line[at..].to_vec()
+    };
+    let odoo: Vec<u8> = of("odoo/").split_inclusive(|byte| *byte == b'\n').flat_map(bare).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let plain: Files = vec![("odoo.log".to_owned(), odoo.clone()), ("access.log".to_owned(), access.clone())];
+    let path = write(folder.path(), "plain.tar", &tar(&plain));
+    let expected = substance(&report(&[path]));
+    assert!(!expected[1].as_array().unwrap().is_empty());
+    let named = |names: [String; 3], text: &[u8]| -> Files {
+        let parts = parts(text, 3).into_iter().zip(names);
+        parts
+            .map(|(part, name)| {
+                let packed = if name.ends_with(".gz") { gzip(&part) } else { part };
+                (name, packed)
+            })
+            .collect()
+    };
+    // sosreport: logrotate's dateext; the newest part has no date.
+    let root = "sosreport-erp-2026-11-23-abcdefg/var/log";
+    let dated = |log: &str| {
+        [format!("{root}/{log}-20261121.gz"), format!("{root}/{log}-20261122"), format!("{root}/{log}")]
+    };
+    let sosreport = [named(dated("odoo/odoo-server.log"), &odoo), named(dated("nginx/access.log"), &access)];
+    // Numbers count backwards.
+    let numbered = |log: &str| [format!("{log}.2.gz"), format!("{log}.1"), log.to_owned()];
+    let json = |text: &[u8]| -> Vec<u8> {
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let wrapped = lines.map(|line| {
+            let log = String::from_utf8_lossy(line);
+            format!(
+                "{}\n",
+                serde_json::json!({"log": log, "stream": "stderr", "time": "2026-11-23T18:00:00.5Z"})
+            )
+        });
+        wrapped.collect::<String>().into_bytes()
+    };
+    let docker = |id: &str| numbered(&format!("var/lib/docker/containers/{id}/{id}-json.log"));
+    let docker = [named(docker("2b8d3205bfc3"), &json(&odoo)), named(docker("77aa12345678"), &json(&access))];
+    let cri = |text: &[u8]| -> Vec<u8> {
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        let wrapped = lines.map(|line| [b"2026-11-23T18:00:00.5Z stderr F ".as_slice(), line].concat());
+        wrapped.collect::<Vec<_>>().concat()
+    };
+    let pod = |pod: &str, container: &str| {
+        let folder = format!("var/log/pods/prod_{pod}_9a7b/{container}");
+        [
+            format!("{folder}/0.log.20261123-180000.gz"),
+            format!("{folder}/0.log.20261123-181000"),
+            format!("{folder}/0.log"),
+        ]
+    };
+    let pods = [named(pod("odoo-0", "odoo"), &cri(&odoo)), named(pod("nginx-5f", "nginx"), &cri(&access))];
+    for (name, layout) in [("sosreport", sosreport), ("docker", docker), ("pods", pods)] {
+        let path = write(folder.path(), &format!("{name}.tar.gz"), &gzip(&tar(&layout.concat())));
+        assert_eq!(substance(&report(&[path])), expected, "{name}");
+    }
+}
+
 #[test]
 fn entries_that_point_elsewhere_are_named_and_harmless() {
     let error = fs::read(fixture("buslane/nginx/error.log")).unwrap();

@@ -13,3 +13,4 @@ mod determinism;
 mod errors;
 mod fixtures;
 mod gate;
+mod inspect;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use stormtrace_logs::format::Source;
+use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::timestamp::Zone;
 
 use crate::cause::{self, measures};
@@ -15,7 +16,7 @@ use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
     Certainty, Clock, Diagnosis, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce, Recovery,
-    Report, Severity, Time, Tool, Totals, Verdict, Window, WorkerLives,
+    Report, Severity, SkippedLine, Time, Tool, Totals, Verdict, Window, WorkerLives,
 };
 use crate::service::Services;
 use crate::{
@@ -28,6 +29,8 @@ use crate::{
 pub struct Options {
     /// How to read.
     pub read: read::Options,
+    /// What the user said of zones.
+    pub zones: align::Zones,
     /// Leave out events before this instant, µs UTC.
     pub since_us: Option<i64>,
     /// Leave out events after this instant, µs UTC.
@@ -37,6 +40,9 @@ pub struct Options {
     /// What to judge by.
     pub policy: PolicyInForce,
 }
+
+/// Most gaps of one input that a report lists.
+const MOST_GAPS: usize = 1000;
 
 /// A gap in a source longer than this ends a stretch of coverage, µs.
 const COVERAGE_GAP_US: i64 = 300_000_000;
@@ -54,7 +60,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
     let standings = copies::settle(&mut inputs);
-    let (clocks, ordering) = align::align(&mut inputs, &standings, &mut notes);
+    let (clocks, ordering) = align::align(&mut inputs, &standings, &options.zones, &mut notes);
     Ok(Gathered { inputs, standings, clocks, ordering, notes })
 }
 
@@ -361,11 +367,11 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
                     .iter()
                     .map(|(reason, lines)| ((*reason).to_owned(), *lines))
                     .collect(),
-                skipped_examples: ledger
-                    .examples
-                    .iter()
-                    .map(|(line, reason)| (*line, (*reason).to_owned()))
-                    .collect(),
+                skipped_examples: skipped_examples(ledger),
+                runner_up: input.runner_up.clone(),
+                gaps: partial.presence.gaps().map(|gaps| {
+                    gaps.into_iter().take(MOST_GAPS).map(|(from, to)| (Time(from), Time(to))).collect()
+                }),
                 duplicate_of: standing
                     .duplicate_of
                     .and_then(|other| inputs.get(other))
@@ -376,8 +382,24 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
         .collect()
 }
 
+/// In order of the file.
+fn skipped_examples(ledger: &Ledger) -> Vec<SkippedLine> {
+    let mut examples: Vec<SkippedLine> = ledger
+        .examples
+        .iter()
+        .map(|(reason, example)| SkippedLine {
+            line: example.line,
+            reason: (*reason).to_owned(),
+            text: example.text.to_string(),
+        })
+        .collect();
+    examples.sort_by(|a, b| (a.line, &a.reason).cmp(&(b.line, &b.reason)));
+    examples
+}
+
 /// The name of a source in the report.
-pub(crate) fn source_name(source: Source) -> &'static str {
+#[must_use]
+pub fn source_name(source: Source) -> &'static str {
     match source {
         Source::Odoo => "odoo",
         Source::NginxAccess => "nginx_access",

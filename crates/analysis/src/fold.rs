@@ -14,6 +14,7 @@ use crate::events::{
     Access, Content, Events, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent,
     PostgresFact, Probe, Served, Session, Setting, Snapshot, State, Statistics,
 };
+use crate::gaps::Presence;
 use crate::stretch::Stretches;
 
 /// The summary of one stretch of one input. Merging is associative.
@@ -31,6 +32,8 @@ pub struct Partial {
     pub resolution_us: Option<i64>,
     /// Where stamps ran on without a jump.
     pub stretches: Stretches,
+    /// When there were records.
+    pub presence: Presence,
     /// Samples of the host that no time is known of: they can be placed nowhere.
     pub undated: u64,
 }
@@ -47,6 +50,7 @@ impl Partial {
         self.zone = later.zone.or(self.zone);
         self.resolution_us = self.resolution_us.into_iter().chain(later.resolution_us).min();
         self.stretches.append(later.stretches);
+        self.presence.merge(later.presence);
         self.undated += later.undated;
     }
 
@@ -55,6 +59,7 @@ impl Partial {
         self.resolution_us =
             Some(self.resolution_us.map_or(stamp.resolution_us, |known| known.min(stamp.resolution_us)));
         self.stretches.add(line, stamp.us);
+        self.presence.add(line, stamp.us);
         self.span = Some(self.span.map_or((stamp.us, stamp.us), |(a, b)| (a.min(stamp.us), b.max(stamp.us))));
         stamp.us
     }

@@ -24,6 +24,7 @@ pub mod facts;
 pub mod finding;
 pub mod fingerprint;
 pub mod fold;
+pub mod gaps;
 pub mod impact;
 pub mod interval;
 pub mod link;
@@ -48,4 +49,4 @@ pub mod worker_time;
 
 mod assemble;
 
-pub use assemble::{Options, analyze, inspect};
+pub use assemble::{Options, analyze, inspect, source_name};

@@ -130,12 +130,39 @@ pub struct Input {
     pub lines: Lines,
     /// Skipped lines by reason.
     pub skipped_by_reason: BTreeMap<String, u64>,
-    /// First few skipped lines: (line number, reason).
-    pub skipped_examples: Vec<(u64, String)>,
+    /// The first skipped line of each reason, in order of the file.
+    pub skipped_examples: Vec<SkippedLine>,
+    /// What else its first lines could be taken for, next best.
+    pub runner_up: Option<RunnerUp>,
+    /// Silence of five minutes or more: last record before and first one after; at most the first 1,000. `None`: its
+    /// stamps are too irregular to tell. Logs of errors are silent while all is well.
+    pub gaps: Option<Vec<(Time, Time)>>,
     /// The input that holds the same stream, more richly.
     pub duplicate_of: Option<String>,
     /// Damage: truncated gzip, trailing garbage, read error. Plain sentences.
     pub problems: Vec<String>,
+}
+
+/// A line that was not understood.
+#[derive(Debug, Clone, Serialize)]
+pub struct SkippedLine {
+    /// Line, from 1, in the decompressed file.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+    /// Its beginning, without its carrier.
+    pub text: String,
+}
+
+/// A format that a file was nearly taken for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunnerUp {
+    /// Format name.
+    pub format: String,
+    /// Carrier name.
+    pub carrier: String,
+    /// As [`Input::detection_score`].
+    pub score: f64,
 }
 
 /// Every physical line is in exactly one of these.

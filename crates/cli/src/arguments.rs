@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use stormtrace_analysis::align::ToldZone;
+use stormtrace_analysis::source_name;
+use stormtrace_logs::carrier;
+use stormtrace_logs::detect::Wanted;
+use stormtrace_logs::format::Source;
 
 /// Finds when a worker-timeout storm in Odoo began, what caused it and whether recovery held.
 ///
@@ -59,6 +64,8 @@ const INSPECT_EXAMPLES: &str = "\
 Examples:
   stormtrace inspect capture/
   stormtrace inspect capture/ --format json
+  stormtrace inspect capture/ --input odoo=capture/mixed.txt
+  stormtrace inspect capture/ --log-timezone postgres_log=Europe/Brussels
 
 Exit codes: 0 done; 2 bad usage or unreadable input.";
 
@@ -107,6 +114,16 @@ pub struct Reading {
     /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
     #[arg(long, value_name = "TEMPLATE")]
     pub nginx_log_format: Vec<String>,
+    /// Read a file as what you say it is, such as odoo=strange.log or nginx-access:compose=proxy.txt (repeatable)
+    #[arg(long, value_name = "FORMAT[:CARRIER]=PATH", value_parser = told)]
+    pub input: Vec<Told>,
+    /// Zone of stamps that name none, where nothing in the capture tells it: UTC, +02:00 or Europe/Brussels
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<ToldZone>,
+    /// Zone of one source's stamps, before --tz: odoo, nginx_access, nginx_error, postgres_log, pgbouncer,
+    /// pg_stat_activity, host or probe (repeatable)
+    #[arg(long, value_name = "SOURCE=ZONE", value_parser = source_zone)]
+    pub log_timezone: Vec<(Source, ToldZone)>,
     /// Change a limit on what one file may cost, such as entries=200000 (repeatable; --help lists them)
     #[arg(long, value_name = "NAME=VALUE", long_help = LIMITS)]
     pub limit: Vec<String>,
@@ -122,7 +139,7 @@ pub struct Reading {
 #[derive(Debug, Args)]
 pub struct Analyze {
     /// Files or directories; - is standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "input", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Write a report to FILE, its form by extension: .html .json .md .txt .csv .xml (repeatable)
     #[arg(short, long, value_name = "FILE")]
@@ -145,7 +162,7 @@ pub struct Analyze {
 #[derive(Debug, Args)]
 pub struct Check {
     /// Files or directories; - is standard input
-    #[arg(required_unless_present = "print_policy", value_name = "PATH")]
+    #[arg(required_unless_present_any = ["print_policy", "input"], value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Judge by this policy instead of the built-in one
     #[arg(long, value_name = "FILE")]
@@ -174,7 +191,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Inspect {
     /// Files or directories; - is standard input
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "input", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Form of standard output
     #[arg(long, default_value = "text", value_name = "text|json")]
@@ -238,6 +255,49 @@ fn duration_us(text: &str) -> Result<i64, String> {
         .filter(|seconds| (10.0..=604_800.0).contains(seconds))
         .map(|seconds| (seconds * 1e6) as i64)
         .ok_or_else(|| format!("{text}: not a time from 10s to 7d, such as 15m"))
+}
+
+/// A file and what it is to be read as.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The file.
+    pub path: PathBuf,
+    /// What it is.
+    pub wanted: Wanted,
+}
+
+/// `FORMAT[:CARRIER]=PATH`. Names of formats hold colons too: what follows the last one is a carrier if one is called so.
+fn told(text: &str) -> Result<Told, String> {
+    let (what, path) = text
+        .split_once('=')
+        .filter(|(what, path)| !what.is_empty() && !path.is_empty())
+        .ok_or_else(|| format!("{text}: not FORMAT=PATH or FORMAT:CARRIER=PATH"))?;
+    let carriers = || carrier::ALL.iter().map(|carrier| carrier.name());
+    let (format, carrier) = match what.rsplit_once(':') {
+        Some((format, last)) if carriers().any(|name| name == last) => (format, Some(last.to_owned())),
+        _ => (what, None),
+    };
+    Ok(Told { path: PathBuf::from(path), wanted: Wanted { format: format.to_owned(), carrier } })
+}
+
+/// `SOURCE=ZONE`.
+fn source_zone(text: &str) -> Result<(Source, ToldZone), String> {
+    let (name, zone) = text.split_once('=').ok_or_else(|| format!("{text}: not SOURCE=ZONE"))?;
+    let all = [
+        Source::Odoo,
+        Source::NginxAccess,
+        Source::NginxError,
+        Source::PostgresLog,
+        Source::PgBouncer,
+        Source::PgStatActivity,
+        Source::Host,
+        Source::Probe,
+    ];
+    let source = all.into_iter().find(|source| source_name(*source) == name).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|source| source_name(*source)).collect();
+        format!("{name}: no such source ({})", names.join(", "))
+    })?;
+    Ok((source, zone.parse()?))
 }
 
 #[cfg(test)]

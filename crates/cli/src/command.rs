@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use stormtrace_analysis::align::Zones;
 use stormtrace_analysis::policy::{self, Policy};
 use stormtrace_analysis::report::{PolicyInForce, Report};
 use stormtrace_report::{View, by_name, json, text};
@@ -53,7 +54,8 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
     let options = options(&arguments.reading)?;
-    let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&arguments.paths, &options))?;
+    let paths = all_paths(&arguments.paths, &arguments.reading);
+    let report = in_pool(&arguments.reading, || stormtrace_analysis::inspect(&paths, &options))?;
     let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
     output::print(|options, out| write(&report, options, out), &arguments.reading, View::Inputs)?;
     Ok(exit_code::PASS)
@@ -66,19 +68,28 @@ fn report(
     policy: PolicyInForce,
 ) -> Result<Report> {
     let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading)? };
-    in_pool(reading, || stormtrace_analysis::analyze(paths, &options))
+    let paths = all_paths(paths, reading);
+    in_pool(reading, || stormtrace_analysis::analyze(&paths, &options))
+}
+
+/// The paths given, and those of `--input`.
+fn all_paths(paths: &[PathBuf], reading: &Reading) -> Vec<PathBuf> {
+    paths.iter().chain(reading.input.iter().map(|told| &told.path)).cloned().collect()
 }
 
 fn options(reading: &Reading) -> Result<stormtrace_analysis::Options> {
     let mut read = stormtrace_analysis::read::Options {
         nginx_log_formats: reading.nginx_log_format.clone(),
+        told: reading.input.iter().map(|told| (told.path.clone(), told.wanted.clone())).collect(),
         ..Default::default()
     };
     for setting in &reading.limit {
         read.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
     }
+    let zones = Zones { zoneless: reading.tz, by_source: reading.log_timezone.iter().copied().collect() };
     Ok(stormtrace_analysis::Options {
         read,
+        zones,
         since_us: reading.since.as_deref().map(instant).transpose()?,
         until_us: reading.until.as_deref().map(instant).transpose()?,
         ..Default::default()

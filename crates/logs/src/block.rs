@@ -240,7 +240,7 @@ pub fn walk(
             Err(reason) => {
                 let reason = if entry.is_empty() { "blank" } else { reason };
                 ledger.left_out += syslog::left_out(reason, entry);
-                ledger.skip(entry_line, lines, reason);
+                ledger.skip(entry_line, lines, reason, entry);
                 after_piece = false;
                 continue;
             }
@@ -254,7 +254,7 @@ pub fn walk(
             && recipe.format.starts_record(&clean(Cow::Borrowed(&payload)))
         {
             for piece in pending.drain(..) {
-                ledger.skip(piece.line, piece.lines, "piece_without_end");
+                ledger.skip(piece.line, piece.lines, "piece_without_end", &piece.text);
             }
         }
         after_piece = partial;
@@ -302,7 +302,7 @@ pub fn finish(
         close(record, recipe, memory, ledger, visit);
     }
     for piece in carry.pending {
-        ledger.skip(piece.line, piece.lines, "piece_without_end");
+        ledger.skip(piece.line, piece.lines, "piece_without_end", &piece.text);
     }
 }
 
@@ -395,7 +395,7 @@ fn close(
         }
         Err(reason) => {
             let blank = record.raw.text.iter().all(u8::is_ascii_whitespace);
-            ledger.skip(record.line, record.lines, if blank { "blank" } else { reason });
+            ledger.skip(record.line, record.lines, if blank { "blank" } else { reason }, &record.raw.text);
         }
     }
 }

@@ -22,6 +22,19 @@ pub struct Detected {
     pub format: Box<dyn Format>,
     /// Share (0 to 1) of the sample understood.
     pub score: f64,
+    /// What else it could be taken for, next best.
+    pub runner_up: Option<RunnerUp>,
+}
+
+/// A reading that lost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunnerUp {
+    /// Name of the carrier.
+    pub carrier: &'static str,
+    /// Name of the format.
+    pub format: String,
+    /// As [`Detected::score`].
+    pub score: f64,
 }
 
 /// Looks at the first bytes of an input. `name` is its file name, used only to break ties. `None`: not recognised.
@@ -30,6 +43,7 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
     let name = name.to_ascii_lowercase();
     let name = container::base_name(&name);
     let mut best: Option<Detected> = None;
+    let mut others: Vec<RunnerUp> = Vec::new();
     for carrier in carrier::ALL {
         let Some((entries, share)) = peel_sample(head, *carrier, SAMPLE_ENTRIES) else { continue };
         let lines = entries.into_iter().map(|peeled| peeled.payload).collect();
@@ -37,10 +51,81 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
         for definition in format::ALL {
             let Some(claim) = (definition.detect)(&sample, context) else { continue };
             let score = claim.score * share;
-            // A later candidate must be clearly better: order is from the specific to the general.
-            if claim.score >= 0.3 && best.as_ref().is_none_or(|known| score > known.score + 0.02) {
-                best = Some(Detected { carrier: *carrier, format: claim.format, score });
+            if claim.score < 0.3 {
+                continue;
             }
+            // A later candidate must be clearly better: order is from the specific to the general.
+            let lost = if best.as_ref().is_none_or(|known| score > known.score + 0.02) {
+                best.replace(Detected { carrier: *carrier, format: claim.format, score, runner_up: None })
+            } else {
+                Some(Detected { carrier: *carrier, format: claim.format, score, runner_up: None })
+            };
+            others.extend(lost.map(|lost| RunnerUp {
+                carrier: lost.carrier.name(),
+                format: lost.format.name(),
+                score: lost.score,
+            }));
+        }
+    }
+    let mut best = best?;
+    let same = |other: &RunnerUp| other.format == best.format.name() && other.carrier == best.carrier.name();
+    // Of equals the first.
+    best.runner_up =
+        others.into_iter().rev().filter(|other| !same(other)).max_by(|a, b| a.score.total_cmp(&b.score));
+    Some(best)
+}
+
+/// A reading that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Name of a format, or of its family: `nginx-access` for `nginx-access:combined`.
+    pub format: String,
+    /// Name of a carrier; `None`: whichever fits best.
+    pub carrier: Option<String>,
+}
+
+/// Lines that a format must understand together to be taken on request.
+const WANTED_LINES: usize = 8;
+
+/// Reads the first bytes of an input as what was asked for, also where most of it is something else. `None`: no stretch of
+/// it reads as that.
+#[must_use]
+pub fn detect_as(head: &[u8], name: &str, context: &Context, wanted: &Wanted) -> Option<Detected> {
+    let name = name.to_ascii_lowercase();
+    let name = container::base_name(&name);
+    let suits = |format: &str| {
+        format
+            .strip_prefix(wanted.format.as_str())
+            .is_some_and(|variant| variant.is_empty() || variant.starts_with(':'))
+    };
+    let mut best: Option<Detected> = None;
+    for carrier in carrier::ALL {
+        let told = wanted.carrier.as_deref().map(|told| told == carrier.name());
+        if told == Some(false) {
+            continue;
+        }
+        let (entries, share, enough) = peel_entries(head, *carrier, SAMPLE_ENTRIES);
+        if entries.is_empty() || (told.is_none() && !enough) {
+            continue;
+        }
+        let lines: Vec<Cow<'_, [u8]>> = entries.into_iter().map(|peeled| peeled.payload).collect();
+        // The whole first; where that is no claim, the first stretch that is.
+        let stretches = std::iter::once(lines.as_slice()).chain(lines.chunks(WANTED_LINES));
+        let claim = stretches.into_iter().find_map(|stretch| {
+            let sample = Sample { lines: stretch.to_vec(), name };
+            let claims = format::ALL.iter().filter_map(|definition| (definition.detect)(&sample, context));
+            claims
+                .filter(|claim| suits(&claim.format.name()))
+                .map(|claim| {
+                    let part = stretch.len() as f64 / lines.len().max(1) as f64;
+                    (claim.score * part * share, claim.format)
+                })
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+        });
+        if let Some((score, format)) = claim
+            && best.as_ref().is_none_or(|known| score > known.score + 0.02)
+        {
+            best = Some(Detected { carrier: *carrier, format, score, runner_up: None });
         }
     }
     best
@@ -53,6 +138,12 @@ pub(crate) fn peel_sample<'a>(
     carrier: &dyn Carrier,
     limit: usize,
 ) -> Option<(Vec<Peeled<'a>>, f64)> {
+    let (lines, share, enough) = peel_entries(head, carrier, limit);
+    enough.then_some((lines, share))
+}
+
+/// The first entries, the share that `carrier` understands, and whether that is enough to be taken for it.
+fn peel_entries<'a>(head: &'a [u8], carrier: &dyn Carrier, limit: usize) -> (Vec<Peeled<'a>>, f64, bool) {
     // The last line may be cut by the sample's end; leave it out unless it is the only one.
     let complete = match memchr::memrchr(b'\n', head) {
         Some(at) if head.len() >= SAMPLE_BYTES => head.get(..at).unwrap_or(head),
@@ -83,7 +174,7 @@ pub(crate) fn peel_sample<'a>(
         tally(carrier, complete.get(start..).unwrap_or_default(), &mut tried, &mut good, &mut lines);
     }
     let share = f64::from(good) / f64::from(tried.max(1));
-    (good > 0 && share >= CARRIER_SHARE && carrier.suits(complete)).then_some((lines, share))
+    (lines, share, good > 0 && share >= CARRIER_SHARE && carrier.suits(complete))
 }
 
 fn tally<'a>(

@@ -2,8 +2,17 @@
 
 use std::collections::BTreeMap;
 
-/// How many skipped lines are remembered with their number.
-const EXAMPLES: usize = 5;
+/// Bytes kept of a skipped line.
+const KEPT_BYTES: usize = 300;
+
+/// The first line that was skipped for some reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// Line number from 1.
+    pub line: u64,
+    /// Its first 300 bytes, without its carrier where that was understood; what is no UTF-8 is replaced.
+    pub text: Box<str>,
+}
 
 /// Counts for one input. `total == parsed + continuation + skipped()` always holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +23,8 @@ pub struct Ledger {
     pub continuation: u64,
     /// Lines not understood, by reason.
     pub skipped_by_reason: BTreeMap<&'static str, u64>,
-    /// The first few skipped lines: line number from 1, and why.
-    pub examples: Vec<(u64, &'static str)>,
+    /// The first skipped line of each reason.
+    pub examples: BTreeMap<&'static str, Example>,
     /// Messages that a carrier says it left out: journald's rate limit, lines that syslog folded as repeated.
     pub left_out: u64,
     /// Bytes taken away before lines: holes of NULs, as a file has that is emptied while it is written.
@@ -31,21 +40,18 @@ impl Ledger {
         self.continuation += lines.saturating_sub(1);
     }
 
-    /// Books `lines` lines from line `at` as skipped for `reason`.
-    pub fn skip(&mut self, at: u64, lines: u64, reason: &'static str) {
+    /// Books `lines` lines from line `at` as skipped for `reason`; `text` begins with the first of them.
+    pub fn skip(&mut self, at: u64, lines: u64, reason: &'static str, text: &[u8]) {
         if lines == 0 {
             return;
         }
         *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
-        self.remember(at, reason);
-    }
-
-    /// Keeps the examples that come first in the file, in whatever order they are met.
-    fn remember(&mut self, at: u64, reason: &'static str) {
-        let place = self.examples.partition_point(|known| *known <= (at, reason));
-        if place < EXAMPLES {
-            self.examples.insert(place, (at, reason));
-            self.examples.truncate(EXAMPLES);
+        // The example that comes first in the file, in whatever order they are met.
+        if self.examples.get(reason).is_none_or(|known| at < known.line) {
+            let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let line = line.get(..KEPT_BYTES).unwrap_or(line);
+            let text = String::from_utf8_lossy(line).trim_end().into();
+            self.examples.insert(reason, Example { line: at, text });
         }
     }
 
@@ -71,8 +77,10 @@ impl Ledger {
         for (reason, lines) in &later.skipped_by_reason {
             *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
         }
-        for (at, reason) in &later.examples {
-            self.remember(*at, reason);
+        for (reason, example) in &later.examples {
+            if self.examples.get(reason).is_none_or(|known| example.line < known.line) {
+                self.examples.insert(reason, example.clone());
+            }
         }
     }
 }

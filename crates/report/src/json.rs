@@ -41,6 +41,7 @@ impl Writer for Json {
 /// # Errors
 /// Whatever `out` answers.
 pub fn write_inspect(report: &Report, _options: &Options, out: &mut dyn Write) -> Result<()> {
+    let report = &without_secrets(report);
     let inspection = json!({
         "schema": report.schema,
         "tool": report.tool,
@@ -60,6 +61,9 @@ fn without_secrets(report: &Report) -> Report {
             *text = hidden;
         }
     };
+    for input in &mut report.inputs {
+        input.skipped_examples.iter_mut().for_each(|example| hide(&mut example.text));
+    }
     for finding in &mut report.findings {
         [&mut finding.title, &mut finding.detail, &mut finding.fix].into_iter().for_each(hide);
     }

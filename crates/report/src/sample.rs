@@ -43,7 +43,18 @@ pub fn sample(text: &dyn Fn(&str) -> String) -> Report {
         last: if format == "unrecognised" { None } else { Some(at(2400)) },
         lines: Lines { total, parsed: total - skipped - 10, continuation: 10, skipped },
         skipped_by_reason: if skipped > 0 { counts(&[("no_header", skipped)]) } else { BTreeMap::new() },
-        skipped_examples: if skipped > 0 { vec![(17, text("no_header"))] } else { Vec::new() },
+        skipped_examples: if skipped > 0 {
+            let line = text("Fri Jan 01 password=hunter2");
+            vec![SkippedLine { line: 17, reason: text("no_header"), text: line }]
+        } else {
+            Vec::new()
+        },
+        runner_up: (skipped > 0).then(|| RunnerUp {
+            format: text("pgbouncer"),
+            carrier: text("plain"),
+            score: 0.41,
+        }),
+        gaps: (skipped > 0).then(|| vec![(at(-500), at(-100))]),
         duplicate_of: None,
         problems: Vec::new(),
     };

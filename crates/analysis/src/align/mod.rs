@@ -24,9 +24,11 @@ mod pair;
 mod requests;
 mod settle;
 mod statements;
+mod told;
 mod zone;
 
 pub use ordering::Ordering;
+pub use told::{ToldZone, Zones};
 
 /// Inputs whose stamps come from one clock and say their zone in the same way.
 #[derive(Debug, Clone)]
@@ -43,6 +45,7 @@ struct Group {
 pub fn align(
     inputs: &mut [Input],
     standings: &[Standing],
+    zones: &Zones,
     notes: &mut Vec<String>,
 ) -> (Vec<Clock>, Ordering) {
     let window = stated_window(inputs);
@@ -50,6 +53,7 @@ pub fn align(
     for input in inputs.iter_mut() {
         notes.extend(calendar::add_years(input, dated));
         notes.extend(calendar::add_dates(input, dated));
+        notes.extend(told::undo(input, zones));
         let changes = calendar::undo_daylight_changes(input, window);
         if changes > 0 {
             notes.push(format!(
@@ -115,6 +119,7 @@ fn dated_window(inputs: &[Input]) -> Option<(i64, i64)> {
 /// Moves every time of an input by what `shift` says for its line and time, µs.
 fn shift_input(input: &mut Input, shift: impl Fn(u64, i64) -> i64) {
     input.partial.events.shift(&shift);
+    input.partial.presence.shift(&shift);
     let stretches = input.partial.stretches.shift(&shift);
     input.partial.span = stretches.or(input.partial.span);
 }

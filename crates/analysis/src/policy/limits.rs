@@ -148,8 +148,8 @@ fn unparsed(report: &Report) -> Seen {
     let total: u64 = recognised().map(|input| input.lines.total).sum();
     let skipped: u64 = recognised().map(|input| input.lines.skipped).sum();
     let refs = recognised().filter_map(|input| {
-        let (line, _) = input.skipped_examples.first()?;
-        Some(Reference { path: input.path.clone(), line: *line, time: None })
+        let first = input.skipped_examples.first()?;
+        Some(Reference { path: input.path.clone(), line: first.line, time: None })
     });
     ratio((skipped as f64, refs.collect()), total)
 }

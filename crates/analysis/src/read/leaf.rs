@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use rayon::prelude::*;
 use stormtrace_logs::block::{self, Blocks, Recipe};
 use stormtrace_logs::container::{amount, base_name, describe_damage};
-use stormtrace_logs::detect::{self, SAMPLE_BYTES};
+use stormtrace_logs::detect::{self, SAMPLE_BYTES, Wanted};
 use stormtrace_logs::format::{Context, Memory, Source};
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::line::{self, Lines};
@@ -14,6 +14,10 @@ use stormtrace_logs::{binary, routes, text};
 use super::{Input, Options, walk::Leaf};
 use crate::fold::Partial;
 use crate::parts;
+use crate::report::RunnerUp;
+
+/// How the problem begins of a file that is not what it was said to be.
+pub const TOLD: &str = "told to be";
 
 /// One format of a file, read.
 struct OneFormat {
@@ -25,7 +29,7 @@ struct OneFormat {
 
 /// Reads one file to its end: one input, or one for each format of a file that holds several. Size and hash are filled in
 /// by who holds the stored bytes.
-pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Vec<Input> {
+pub fn read(leaf: Leaf<'_>, context: &Context, wanted: Option<&Wanted>, options: &Options) -> Vec<Input> {
     let Leaf { label, containers, reader, mut problems } = leaf;
     let limits = &options.limits;
     let mut damaged = |error: io::Error| problems.push(describe_damage(&error, containers));
@@ -46,8 +50,21 @@ pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Vec<Input> 
     let mut rest: Box<dyn Read + '_> = if whole { Box::new(&mut lines) } else { Box::new(io::empty()) };
     let name = base_name(label);
     let export = binary::recognise(&start, name, containers != "plain");
-    let detected = if export.is_none() { detect::detect(&head, name, context) } else { None };
-    let routes = if export.is_none() { routes::find(&head, name, context, detected.as_ref()) } else { None };
+    let readable = export.is_none() && !head.is_empty();
+    let detected = match wanted {
+        _ if !readable => None,
+        Some(wanted) => detect::detect_as(&head, name, context, wanted),
+        None => detect::detect(&head, name, context),
+    };
+    let routes = match wanted {
+        None if readable => routes::find(&head, name, context, detected.as_ref()),
+        _ => None,
+    };
+    let runner_up = detected.as_ref().and_then(|found| found.runner_up.as_ref()).map(|other| RunnerUp {
+        format: other.format.clone(),
+        carrier: other.carrier.to_owned(),
+        score: (other.score * 1000.0).round() / 1000.0,
+    });
     let (carrier, mut formats) = match (&routes, &detected) {
         (Some(routes), _) if !routes.is_single() => {
             let partials = parts::fold(routes, head, &mut rest, options, &mut damaged);
@@ -71,12 +88,17 @@ pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Vec<Input> 
             let mut partial = Partial::default();
             let lines = line::count(&head, &mut rest, &mut damaged);
             let reason = if export.is_some() { "binary_file" } else { "unrecognised_file" };
-            partial.ledger.skip(1, lines, reason);
+            partial.ledger.skip(1, lines, reason, &head);
             let format = "unrecognised".to_owned();
             ("plain", vec![OneFormat { format, source: None, score: 0.0, partial }])
         }
     };
     drop(rest);
+    if let (Some(wanted), None, true) = (wanted, &detected, readable) {
+        let carrier = wanted.carrier.as_ref().map(|carrier| format!(" in {carrier}")).unwrap_or_default();
+        problems
+            .push(format!("{TOLD} {}{carrier}, but nothing at its beginning reads as that", wanted.format));
+    }
     problems.extend(export);
     problems.extend(note.map(str::to_owned));
     if lines.clipped() > 0 {
@@ -99,6 +121,7 @@ pub fn read(leaf: Leaf<'_>, context: &Context, options: &Options) -> Vec<Input> 
             format: read.format,
             source: read.source,
             score: read.score,
+            runner_up: runner_up.clone(),
             partial: read.partial,
             problems,
             ..Input::unrecognised(label.to_owned())
@@ -120,7 +143,7 @@ fn with_records(mut parts: Vec<OneFormat>) -> Vec<OneFormat> {
         part.source = None;
         let lines = part.partial.ledger.total();
         part.partial = Partial::default();
-        part.partial.ledger.skip(1, lines, "unrecognised_file");
+        part.partial.ledger.skip(1, lines, "unrecognised_file", b"");
     }
     parts
 }

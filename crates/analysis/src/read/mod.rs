@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use stormtrace_logs::block;
 use stormtrace_logs::container::Limits;
+use stormtrace_logs::detect::Wanted;
 use stormtrace_logs::format::{Context, Source};
 
 mod configuration;
@@ -22,6 +23,7 @@ use find::list;
 pub use find::{Found, find};
 
 use crate::fold::Partial;
+use crate::report::RunnerUp;
 
 /// What went wrong before anything could be read.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,14 @@ pub enum Error {
         paths: String,
         /// Files looked at.
         files: usize,
+    },
+    /// Nothing is recognised, and a file is not what it was said to be.
+    #[error("{path}: {problem}")]
+    NotAsTold {
+        /// Which file.
+        path: String,
+        /// What it was said to be.
+        problem: String,
     },
     /// A directory without files.
     #[error("{paths}: no files found")]
@@ -73,6 +83,8 @@ pub struct Input {
     pub source: Option<Source>,
     /// How sure.
     pub score: f64,
+    /// What else it could be taken for.
+    pub runner_up: Option<RunnerUp>,
     /// What it says.
     pub partial: Partial,
     /// Damage.
@@ -92,6 +104,7 @@ impl Input {
             format: "unrecognised".to_owned(),
             source: None,
             score: 0.0,
+            runner_up: None,
             partial: Partial::default(),
             problems: Vec::new(),
             modified_us: None,
@@ -106,13 +119,20 @@ pub struct Options {
     pub block_bytes: usize,
     /// Extra `log_format` templates, tried first.
     pub nginx_log_formats: Vec<String>,
+    /// Files to read as what somebody says they are.
+    pub told: Vec<(PathBuf, Wanted)>,
     /// What one stored file may cost.
     pub limits: Limits,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { block_bytes: block::BLOCK_BYTES, nginx_log_formats: Vec::new(), limits: Limits::default() }
+        Options {
+            block_bytes: block::BLOCK_BYTES,
+            nginx_log_formats: Vec::new(),
+            told: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -145,6 +165,12 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
     }
     inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
     if inputs.iter().all(|input| input.source.is_none()) {
+        let told = inputs.iter().find_map(|input| {
+            Some((input, input.problems.iter().find(|problem| problem.starts_with(leaf::TOLD))?))
+        });
+        if let Some((input, problem)) = told {
+            return Err(Error::NotAsTold { path: input.label.clone(), problem: problem.clone() });
+        }
         let files = inputs.iter().filter(|input| input.format != ARCHIVE).count();
         return Err(Error::NothingRecognised { paths: list(paths), files });
     }
@@ -157,10 +183,12 @@ pub(crate) const ARCHIVE: &str = "archive";
 /// Reads one stored file with all that is inside it.
 fn read_one(stored: &stored::Stored, context: &Context, options: &Options) -> io::Result<Vec<Input>> {
     // The last net: decoders are other people's code, and the other files are still worth reading.
+    let of_this = |(path, _): &&(PathBuf, Wanted)| stored.found.place.as_ref() == Some(path);
+    let wanted = options.told.iter().find(of_this).map(|(_, wanted)| wanted);
     panic::catch_unwind(AssertUnwindSafe(|| {
         let mut inputs = Vec::new();
         walk::walk(stored, options, walk::Pass::Logs, &mut inputs, &mut |leaf| {
-            leaf::read(leaf, context, options)
+            leaf::read(leaf, context, wanted, options)
         })?;
         Ok(inputs)
     }))

@@ -106,6 +106,18 @@ fn remarks(page: &mut Page<'_>, input: &Input) -> Result<()> {
     if let Some(skipped) = words::skipped(input) {
         page.wrapped("    skipped: ", "      ", &safe(&skipped))?;
     }
+    for example in input.skipped_examples.iter().filter(|example| !example.text.trim().is_empty()) {
+        let text = safe(&words::shortened(&words::one_line(&example.text), 120));
+        page.faint("      ", &format!("line {}: {text}", example.line))?;
+    }
+    if let Some(other) = &input.runner_up {
+        let carrier = if other.carrier == "plain" { String::new() } else { format!(" in {}", other.carrier) };
+        let text = format!("next best: {}{carrier}, {}", other.format, words::percent(other.score));
+        page.faint("    ", &safe(&text))?;
+    }
+    if let Some(gaps) = words::gaps(input) {
+        page.wrapped("    ", "    ", &safe(&gaps))?;
+    }
     for problem in &input.problems {
         let mark = page.paint("33", "    ! ");
         page.wrapped(&mark, "      ", &safe(problem))?;

@@ -225,14 +225,25 @@ pub fn skipped(input: &Input) -> Option<String> {
     if input.skipped_by_reason.is_empty() {
         return None;
     }
-    let mut text = by_name(&input.skipped_by_reason);
-    let lines: Vec<_> = input.skipped_examples.iter().take(5).map(|(line, _)| line.to_string()).collect();
-    match lines.len() {
-        0 => {}
-        1 => text.push_str(&format!(" (line {})", lines.join(", "))),
-        _ => text.push_str(&format!(" (lines {})", lines.join(", "))),
-    }
-    Some(text)
+    let one = |(reason, lines): (&String, &u64)| {
+        let first = input.skipped_examples.iter().find(|example| example.reason == *reason);
+        let first = first.map(|example| format!(" (first at line {})", example.line)).unwrap_or_default();
+        format!("{reason} {}{first}", count(*lines))
+    };
+    Some(input.skipped_by_reason.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// The longest silence of an input, and how many there were.
+pub fn gaps(input: &Input) -> Option<String> {
+    let gaps = input.gaps.as_ref()?;
+    let longest =
+        gaps.iter().max_by(|a, b| seconds_between(a.0, a.1).total_cmp(&seconds_between(b.0, b.1)))?;
+    let span = window(Some(&Window { from: longest.0, to: longest.1 }));
+    let length = duration(seconds_between(longest.0, longest.1));
+    Some(match gaps.len() {
+        1 => format!("no records: {span} ({length})"),
+        more => format!("no records in {more} stretches, the longest {span} ({length})"),
+    })
 }
 
 /// How to read the weights, said once.
