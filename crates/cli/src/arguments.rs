@@ -28,6 +28,7 @@ Examples:
   stormtrace check capture/ -o junit.xml              pass or fail, for a pipeline
   stormtrace inspect capture/                         what each file was taken for
   stormtrace explain slow_queries                     what a cause is told by
+  stormtrace formats                                  what can be read
 
 Exit codes:
   0    done; check: pass
@@ -82,6 +83,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Show what a cause is told by, with weights, and what to do about it
     Explain(Explain),
+    /// Show which formats are read, with examples
+    Formats(Formats),
 }
 
 const LIMITS: &str = "\
@@ -211,6 +214,23 @@ pub struct Explain {
     #[arg(long, conflicts_with = "cause")]
     pub all: bool,
     /// Form of standard output
+    #[arg(long, default_value = "text", value_name = "text|markdown")]
+    pub format: String,
+    /// When to colour the text
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+}
+
+/// `formats`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  stormtrace formats\n  stormtrace formats nginx-access\n  stormtrace formats --format markdown"
+)]
+pub struct Formats {
+    /// The format or carrier to show with its examples; none lists all
+    #[arg(value_name = "FORMAT")]
+    pub name: Option<String>,
+    /// Form of standard output; markdown prints all formats with their examples
     #[arg(long, default_value = "text", value_name = "text|markdown")]
     pub format: String,
     /// When to colour the text

@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod exit_code;
 mod explain;
+mod formats;
 mod output;
 mod progress;
 mod signal;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Check(check) => command::check(check),
         Command::Inspect(inspect) => command::inspect(inspect),
         Command::Explain(explain) => explain::explain(explain),
+        Command::Formats(formats) => formats::formats(formats),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::block::{bare, clean};
 use crate::carrier::{self, Carrier, Peeled};
 use crate::container;
-use crate::format::{Context, DETECTORS, Format, Sample};
+use crate::format::{self, Context, Format, Sample};
 
 /// Bytes looked at, from the beginning of the decompressed input.
 pub const SAMPLE_BYTES: usize = 256 << 10;
@@ -52,8 +52,8 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
         let Some((entries, share)) = peel_sample(head, *carrier, SAMPLE_ENTRIES) else { continue };
         let lines = entries.into_iter().map(|peeled| peeled.payload).collect();
         let sample = Sample { lines, name };
-        for detector in DETECTORS {
-            let Some(claim) = detector(&sample, context) else { continue };
+        for definition in format::ALL {
+            let Some(claim) = (definition.detect)(&sample, context) else { continue };
             let score = claim.score * share;
             if claim.score < 0.3 {
                 continue;
@@ -117,7 +117,7 @@ pub fn detect_as(head: &[u8], name: &str, context: &Context, wanted: &Wanted) ->
         let stretches = std::iter::once(lines.as_slice()).chain(lines.chunks(WANTED_LINES));
         let claim = stretches.into_iter().find_map(|stretch| {
             let sample = Sample { lines: stretch.to_vec(), name };
-            let claims = DETECTORS.iter().filter_map(|detector| detector(&sample, context));
+            let claims = format::ALL.iter().filter_map(|definition| (definition.detect)(&sample, context));
             claims
                 .filter(|claim| suits(&claim.format.name()))
                 .map(|claim| {

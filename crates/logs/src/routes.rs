@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use memchr::memmem;
 
-use crate::carrier::{self, Carrier, Peeled};
+use crate::carrier::{self, About, Carrier, Peeled};
 use crate::detect::{Detected, peel_sample};
 use crate::format::{
-    Claim, Context, DETECTORS, Format, Memory, Raw, Sample, Source, kernel, nginx_access, nginx_error, odoo,
+    ALL, Claim, Context, Format, Memory, Raw, Sample, Source, kernel, nginx_access, nginx_error, odoo,
     postgres_stderr,
 };
 use crate::record::Record;
@@ -160,8 +160,8 @@ fn with_carrier(
 fn claim(lines: Vec<Cow<'_, [u8]>>, name: &str, context: &Context) -> Option<Claim> {
     let sample = Sample { lines, name };
     let mut best: Option<Claim> = None;
-    for detector in DETECTORS {
-        let Some(claim) = detector(&sample, context) else { continue };
+    for definition in ALL {
+        let Some(claim) = (definition.detect)(&sample, context) else { continue };
         let better = best.as_ref().is_none_or(|known| claim.score > known.score + 0.02);
         if claim.score >= 0.3 && better {
             best = Some(claim);
@@ -277,6 +277,10 @@ pub struct Routed<'r> {
 impl Carrier for Routed<'_> {
     fn name(&self) -> &'static str {
         self.routes.carrier.name()
+    }
+
+    fn about(&self) -> About {
+        self.routes.carrier.about()
     }
 
     fn starts_entry(&self, line: &[u8]) -> bool {

@@ -7,6 +7,7 @@ pub mod chart;
 pub mod csv;
 pub mod escape;
 pub mod explain;
+pub mod formats;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::docker::{Members, Value, decode, hash};
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::iso;
 
 /// Lines of a cloud's log service.
@@ -13,6 +13,16 @@ pub struct CloudJson;
 impl Carrier for CloudJson {
     fn name(&self) -> &'static str {
         "cloud-json"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "log services of clouds, one JSON object a line: Google Cloud Logging, Azure diagnostic settings",
+            origin: "Google Cloud Logging `LogEntry`, Azure Monitor",
+            file: "cloudsql.json",
+            example: r#"{"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","textPayload":"2026-11-23 18:24:35.383 UTC [123]: [2-1] db=p,user=u ERROR:  canceling statement due to user request","timestamp":"2026-11-23T18:24:35.383456Z"}
+"#,
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {

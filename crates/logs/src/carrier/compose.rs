@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use memchr::{memchr, memmem};
 
 use super::docker::{hash, join_pieces};
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::iso;
 
 /// Skips colour escapes at the start.
@@ -109,6 +109,28 @@ impl Carrier for WithTimestamps {
         if self.any { "compose-named-timestamps" } else { "compose-timestamps" }
     }
 
+    fn about(&self) -> About {
+        if self.any {
+            About {
+                summary: "`docker compose logs -t` with names of your own (`container_name:`)",
+                origin: "Docker Compose 1 and 2",
+                file: "compose-named-t.log",
+                example: "\
+shop  | 2026-11-23T18:24:42.470868182Z 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+            }
+        } else {
+            About {
+                summary: "`docker compose logs -t`",
+                origin: "Docker Compose 1 and 2",
+                file: "compose-t.log",
+                example: "\
+odoo-1  | 2026-11-23T18:24:42.470868182Z 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+            }
+        }
+    }
+
     fn suits(&self, head: &[u8]) -> bool {
         !self.any || consistent(head)
     }
@@ -146,6 +168,28 @@ pub struct Plain {
 impl Carrier for Plain {
     fn name(&self) -> &'static str {
         if self.any { "compose-named" } else { "compose" }
+    }
+
+    fn about(&self) -> About {
+        if self.any {
+            About {
+                summary: "`docker compose logs` with names of your own (`container_name:`)",
+                origin: "Docker Compose 1 and 2",
+                file: "compose-named.log",
+                example: "\
+shop  | 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+            }
+        } else {
+            About {
+                summary: "`docker compose logs`",
+                origin: "Docker Compose 1 and 2",
+                file: "compose.log",
+                example: "\
+odoo-1  | 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+            }
+        }
     }
 
     fn suits(&self, head: &[u8]) -> bool {

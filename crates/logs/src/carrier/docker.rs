@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::{Stamp, Zone, iso};
 
 /// Docker cuts a message after this many bytes.
@@ -154,6 +154,16 @@ impl Carrier for JsonFile {
         "docker-json-file"
     }
 
+    fn about(&self) -> About {
+        About {
+            summary: "files of docker's log driver `json-file`",
+            origin: "Docker, `daemon/logger/jsonfilelog`",
+            file: "docker-json-file.log",
+            example: r#"{"log":"2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0\n","stream":"stderr","time":"2026-11-23T18:24:42.470868182Z"}
+"#,
+        }
+    }
+
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
         let mut members = Members::new(entry).ok_or("not_this_carrier")?;
         let (mut log, mut stream, mut time) = (None, None, None);
@@ -235,6 +245,17 @@ pub struct LogsTimestamps;
 impl Carrier for LogsTimestamps {
     fn name(&self) -> &'static str {
         "docker-logs-timestamps"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "`docker logs -t`, `kubectl logs --timestamps`",
+            origin: "Docker, Kubernetes",
+            file: "docker-logs.txt",
+            example: "\
+2026-11-23T18:24:42.470868182Z 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {

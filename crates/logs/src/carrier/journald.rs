@@ -6,7 +6,7 @@ use memchr::{memchr, memmem};
 
 use super::docker::{Members, Value, decode, hash};
 use super::syslog::{blob, lost_messages, marker};
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::{Stamp, digits};
 
 /// The fields of an entry that count here.
@@ -81,6 +81,16 @@ impl Carrier for Json {
         "journald-json"
     }
 
+    fn about(&self) -> About {
+        About {
+            summary: "`journalctl -o json`",
+            origin: "systemd 252, `journalctl`",
+            file: "journal.json",
+            example: r#"{"MESSAGE":"2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0","_PID":"12317","SYSLOG_IDENTIFIER":"odoo","__REALTIME_TIMESTAMP":"1795458282470408"}
+"#,
+        }
+    }
+
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
         let entry = entry.strip_prefix(b"data: ").or_else(|| entry.strip_prefix(b"\x1e")).unwrap_or(entry);
         object(entry)
@@ -93,6 +103,20 @@ pub struct JsonPretty;
 impl Carrier for JsonPretty {
     fn name(&self) -> &'static str {
         "journald-json-pretty"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "`journalctl -o json-pretty`",
+            origin: "systemd 252, `journalctl`",
+            file: "journal-pretty.json",
+            example: r#"{
+	"MESSAGE" : "2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0",
+	"SYSLOG_IDENTIFIER" : "odoo",
+	"__REALTIME_TIMESTAMP" : "1795458282470408"
+}
+"#,
+        }
     }
 
     fn spans_lines(&self) -> bool {
@@ -144,6 +168,22 @@ impl Carrier for Export {
         "journald-export"
     }
 
+    fn about(&self) -> About {
+        About {
+            summary: "`journalctl -o export`",
+            origin: "systemd 252, `journalctl`",
+            file: "journal.export",
+            example: "\
+__CURSOR=s=700225bef55347a1a66b3917570260de;i=3
+__REALTIME_TIMESTAMP=1795458282470408
+SYSLOG_IDENTIFIER=odoo
+MESSAGE=2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+_PID=12317
+
+",
+        }
+    }
+
     fn spans_lines(&self) -> bool {
         true
     }
@@ -193,6 +233,20 @@ pub struct Verbose;
 impl Carrier for Verbose {
     fn name(&self) -> &'static str {
         "journald-verbose"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "`journalctl -o verbose`",
+            origin: "systemd 252, `journalctl`",
+            file: "verbose.log",
+            example: "\
+Mon 2026-11-23 18:24:42.470408 UTC [s=c62;i=9c2;b=0;m=1;t=660f5b522bc08;x=1]
+    _PID=12317
+    MESSAGE=2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+    SYSLOG_IDENTIFIER=odoo
+",
+        }
     }
 
     fn spans_lines(&self) -> bool {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::docker::{fractional_stamp, hash};
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 
 /// CRI files: `2026-11-23T18:00:00.123456789Z stdout F line`. The tag `P` says that the line goes on.
 pub struct ContainerRuntime;
@@ -14,6 +14,18 @@ pub struct ContainerRuntime;
 impl Carrier for ContainerRuntime {
     fn name(&self) -> &'static str {
         "cri"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "files of Kubernetes' container runtime, also podman's `k8s-file`",
+            origin: "Kubernetes CRI",
+            file: "cri.log",
+            example: "\
+2026-11-23T18:24:42.470868182Z stderr P 2026-11-23 18:24:42,470 12317 INFO ? odoo:
+2026-11-23T18:24:42.470868182Z stderr F  Odoo version 17.0
+",
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
@@ -44,6 +56,17 @@ pub struct Prefix;
 impl Carrier for Prefix {
     fn name(&self) -> &'static str {
         "kubectl-prefix"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "`kubectl logs --prefix`",
+            origin: "Kubernetes",
+            file: "kubectl-prefix.log",
+            example: "\
+[pod/odoo-7d/odoo] 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {

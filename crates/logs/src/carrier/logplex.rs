@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memchr;
 
 use super::docker::hash;
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::{Zone, iso};
 
 /// `heroku logs`.
@@ -14,6 +14,17 @@ pub struct Logplex;
 impl Carrier for Logplex {
     fn name(&self) -> &'static str {
         "logplex"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "`heroku logs`",
+            origin: "Heroku, logplex",
+            file: "heroku.log",
+            example: "\
+2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-1]  sql_error_code = 00000 LOG:  duration: 12.5 ms  statement: SELECT 1
+",
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {

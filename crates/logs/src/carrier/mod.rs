@@ -33,10 +33,25 @@ pub struct Peeled<'a> {
     pub pid: Option<u32>,
 }
 
+/// What a carrier is, for `docs/formats.md`, the tests and the damage that is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// The command or setting that makes it.
+    pub summary: &'static str,
+    /// The project, its version, or the standard.
+    pub origin: &'static str,
+    /// What such a file may be called.
+    pub file: &'static str,
+    /// Lines in this carrier, all of them understood.
+    pub example: &'static str,
+}
+
 /// One way of wrapping lines.
 pub trait Carrier: Send + Sync {
     /// Stable name in reports, such as `journald-short-iso`.
     fn name(&self) -> &'static str;
+    /// What it is, with an example.
+    fn about(&self) -> About;
     /// Whether this physical line begins an entry. Line carriers answer always; the journald export
     /// format, whose entries span many lines, answers by the line alone.
     fn starts_entry(&self, _line: &[u8]) -> bool {

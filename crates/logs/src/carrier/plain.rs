@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 
 /// The identity.
 pub struct Plain;
@@ -10,6 +10,17 @@ pub struct Plain;
 impl Carrier for Plain {
     fn name(&self) -> &'static str {
         "plain"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "no wrapping: files that the program wrote itself, `journalctl -o cat`, `docker logs`",
+            origin: "the program",
+            file: "odoo.log",
+            example: "\
+2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 
 use super::docker::hash;
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, abbreviation_offset_s, civil_us, clock_s, date_time_us, digits, fraction_us, iso,
     month_number,
@@ -22,28 +22,96 @@ type Read = for<'a> fn(&'a [u8]) -> Option<Result<Peeled<'a>, &'static str>>;
 pub struct Stamped {
     name: &'static str,
     read: Read,
+    about: About,
 }
 
 /// `-o short`, and RFC 3164 syslog files: local clock without a year.
-pub const SHORT: Stamped =
-    Stamped { name: "journald-short", read: |line| traditional_entry(skip_priority(line), false) };
+pub const SHORT: Stamped = Stamped {
+    name: "journald-short",
+    read: |line| traditional_entry(skip_priority(line), false),
+    about: About {
+        summary: "syslog files, with and without priority, and `journalctl -o short`",
+        origin: "RFC 3164, rsyslog 8, systemd 252",
+        file: "syslog",
+        example: "\
+Nov 23 18:24:42 vm odoo[12317]: 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+    },
+};
 /// `-o short-precise`: `Nov 23 18:24:42.470408 vm odoo[12317]: `.
-pub const SHORT_PRECISE: Stamped =
-    Stamped { name: "journald-short-precise", read: |line| traditional_entry(skip_priority(line), true) };
+pub const SHORT_PRECISE: Stamped = Stamped {
+    name: "journald-short-precise",
+    read: |line| traditional_entry(skip_priority(line), true),
+    about: About {
+        summary: "`journalctl -o short-precise`",
+        origin: "systemd 252, `journalctl`",
+        file: "short-precise.log",
+        example: "\
+Nov 23 18:24:42.470408 vm odoo[12317]: 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+    },
+};
 /// `-o short-iso` and `short-iso-precise`, and rsyslog's high-precision files.
-pub const SHORT_ISO: Stamped =
-    Stamped { name: "journald-short-iso", read: |line| iso_entry(skip_priority(line)) };
+pub const SHORT_ISO: Stamped = Stamped {
+    name: "journald-short-iso",
+    read: |line| iso_entry(skip_priority(line)),
+    about: About {
+        summary: "rsyslog's high-precision files, `journalctl -o short-iso` and `-o short-iso-precise`",
+        origin: "rsyslog 8, systemd 252",
+        file: "short-iso.log",
+        example: "\
+2026-11-23T18:24:42+0000 vm odoo[12317]: 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+    },
+};
 /// `-o short-full` and `with-unit`: `Mon 2026-11-23 18:24:42 UTC vm odoo[12317]: `.
-pub const SHORT_FULL: Stamped = Stamped { name: "journald-short-full", read: full };
+pub const SHORT_FULL: Stamped = Stamped {
+    name: "journald-short-full",
+    read: full,
+    about: About {
+        summary: "`journalctl -o short-full` and `-o with-unit`",
+        origin: "systemd 252, `journalctl`",
+        file: "short-full.log",
+        example: "\
+Mon 2026-11-23 18:24:42 UTC vm odoo[12317]: 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+    },
+};
 /// `-o short-unix`: `1795458362.461309 vm odoo[12317]: `.
-pub const SHORT_UNIX: Stamped = Stamped { name: "journald-short-unix", read: unix };
+pub const SHORT_UNIX: Stamped = Stamped {
+    name: "journald-short-unix",
+    read: unix,
+    about: About {
+        summary: "`journalctl -o short-unix`",
+        origin: "systemd 252, `journalctl`",
+        file: "short-unix.log",
+        example: "\
+1795458282.470408 vm odoo[12317]: 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+    },
+};
 /// `-o short-monotonic`: `[ 1793.152108] vm odoo[12317]: `. When the machine booted is not said, so only stamps inside
 /// the messages count.
-pub const SHORT_MONOTONIC: Stamped = Stamped { name: "journald-short-monotonic", read: monotonic };
+pub const SHORT_MONOTONIC: Stamped = Stamped {
+    name: "journald-short-monotonic",
+    read: monotonic,
+    about: About {
+        summary: "`journalctl -o short-monotonic`",
+        origin: "systemd 252, `journalctl`",
+        file: "short-monotonic.log",
+        example: "\
+[ 1793.152108] vm odoo[12317]: 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+    },
+};
 
 impl Carrier for Stamped {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn about(&self) -> About {
+        self.about
     }
 
     fn spans_lines(&self) -> bool {

@@ -5,7 +5,7 @@ use memchr::memchr2;
 
 use super::docker::hash;
 use super::syslog::{peeled, priority};
-use super::{Carrier, Peeled};
+use super::{About, Carrier, Peeled};
 use crate::timestamp::{Zone, digits, iso};
 
 /// RFC 5424.
@@ -14,6 +14,17 @@ pub struct SyslogProtocol;
 impl Carrier for SyslogProtocol {
     fn name(&self) -> &'static str {
         "syslog-rfc5424"
+    }
+
+    fn about(&self) -> About {
+        About {
+            summary: "syslog files with structured data (rsyslog's `RSYSLOG_SyslogProtocol23Format`, syslog-ng)",
+            origin: "RFC 5424",
+            file: "syslog-5424.log",
+            example: "\
+<30>1 2026-11-23T18:24:42.470408+00:00 vm odoo 12317 - - 2026-11-23 18:24:42,470 12317 INFO ? odoo: Odoo version 17.0
+",
+        }
     }
 
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {

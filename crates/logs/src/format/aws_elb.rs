@@ -9,9 +9,47 @@ use memchr::memchr;
 
 use super::front_end::{claim, ended, host_and_path, word};
 use super::nginx_access::{seconds_us, split_request};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record, UpstreamFailure};
 use crate::timestamp::{SECOND_US, Stamp, Zone, digits, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "aws-elb",
+    source: Source::NginxAccess,
+    summary: "access logs of AWS load balancers: Application Load Balancer, Classic Load Balancer",
+    origin: "Elastic Load Balancing user guide",
+    detect,
+    examples: &[
+        Example {
+            name: "aws-alb-access",
+            file: "alb.log",
+            text: r#"https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.048 0.037 200 200 0 57 "GET https://www.example.com:443/web/login?db=o HTTP/1.1" "curl/7.46.0" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/my-targets/73e2d6bc24d8a067 "Root=1-58337281-1d84f3d73c47ec4e58577259" "www.example.com" "arn:aws:acm:us-east-2:123456789012:certificate/1" 1 2018-07-02T22:22:59.364000Z "authenticate,forward" "-" "-" "10.0.0.1:80" "200" "-" "-" TID_1
+http 2018-11-30T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 - -1 -1 -1 503 - 34 366 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.46.0" - - - "Root=1-5" "-" "-" 0 2018-11-30T22:22:48.364000Z "forward" "-" "-"
+"#,
+        },
+        Example {
+            name: "aws-elb-access",
+            file: "elb.log",
+            text: r#"2015-05-13T23:39:43.945958Z my-loadbalancer 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 200 200 0 29 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -
+"#,
+        },
+    ],
+    foreign: &[
+        Foreign {
+            whose: "a VPC flow log",
+            text: "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK",
+        },
+        Foreign {
+            whose: "a Network Load Balancer's log",
+            text: "tls 2.0 2018-12-20T02:59:40 net/my-network-loadbalancer/c6e77e28c25b2234 g3d4b5e8bb8464cd 72.21.218.154:51341 172.100.100.185:443 5 2 98 246 - arn:aws:acm:us-east-2:671290407336:certificate/2a108f19 - ECDHE-RSA-AES128-SHA tlsv12 - my.example.com - - -",
+        },
+    ],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: "https 2018-07-02T22:23:00.186641Z app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 10.0.0.1:80 0.086 0.0",
+    }],
+};
 
 /// What an ALB calls the protocol, the first column.
 const TYPES: [&[u8]; 6] = [b"http", b"https", b"h2", b"grpcs", b"ws", b"wss"];

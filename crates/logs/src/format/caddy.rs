@@ -7,9 +7,47 @@
 use super::front_end::{claim, host_and_path};
 use super::json_object::Members;
 use super::nginx_access::seconds_us;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record};
 use crate::timestamp::{SECOND_US, Stamp, digits, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "caddy-access",
+    source: Source::NginxAccess,
+    summary: "Caddy's access log, of its JSON and its console encoder",
+    origin: "Caddy 2, `modules/caddyhttp/logging.go`",
+    detect,
+    examples: &[
+        Example {
+            name: "caddy-access",
+            file: "caddy.log",
+            text: r#"{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"127.0.0.1","method":"GET","host":"localhost","uri":"/web?a=b","headers":{"User-Agent":["curl/7.82.0"],"Accept":["*/*"]}},"bytes_read": 0,"duration":0.000929675,"size":10900,"status":200,"resp_headers":{"Server":["Caddy"]}}
+{"level":"warn","ts":1646861402.5,"msg":"exiting; byeee!!","signal":"SIGTERM"}
+"#,
+        },
+        Example {
+            name: "caddy-access",
+            file: "caddy-console.log",
+            text: r#"2026/11/23 18:24:42.470	ERROR	http.log.access.log0	handled request	{"request": {"remote_ip": "10.0.0.1", "method": "POST", "host": "erp", "uri": "/web"}, "duration": 60.000929675, "size": 0, "status": 504}
+"#,
+        },
+    ],
+    foreign: &[
+        Foreign {
+            whose: "etcd, with the same encoder",
+            text: r#"{"level":"info","ts":1646861401.5,"caller":"etcdserver/server.go:1","msg":"applied"}"#,
+        },
+        Foreign {
+            whose: "a Kubernetes controller",
+            text: "2026-11-23T18:24:42.470Z\tINFO\tcontroller\tstarted\t{\"a\": 1}",
+        },
+    ],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: r#"{"level":"info","ts":1646861401.5241024,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"127.0.0.1","me"#,
+    }],
+};
 
 /// Caddy's access log; what else Caddy says is known, and says nothing here.
 pub struct AccessLog;

@@ -12,9 +12,71 @@ use memchr::{memchr, memmem};
 
 use super::front_end::{claim, ended, quoted, without_port, word};
 use super::nginx_access::{seconds_us, split_request, time_local};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record};
 use crate::timestamp::{SECOND_US, Stamp, digits};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "apache-access",
+    source: Source::NginxAccess,
+    summary: "Apache's access log: `common`, `combined`, `vhost_combined`, with or without durations",
+    origin: "Apache 2.4, `mod_log_config`",
+    detect,
+    examples: &[
+        Example {
+            name: "apache-access:vhost_combined_timed",
+            file: "other_vhosts_access.log",
+            text: r#"website.com:443 1.2.3.4 - - [25/Oct/2021:11:05:52 +0200] "GET /web/.well-known HTTP/1.1" 403 6963 "abc.com" "User-agent-string" **0/12345**
+website.com:443 1.2.3.4 - - [25/Oct/2021:11:05:53 +0200] "-" 408 - "-" "say \"hi\"" **61/61012345**
+"#,
+        },
+        Example {
+            name: "apache-access:common",
+            file: "access.log",
+            text: r#"::1 - - [26/Dec/2016:16:16:29 +0200] "GET /favicon.ico HTTP/1.1" 404 209
+::1 - - [26/Dec/2016:16:16:48 +0200] "-" 408 -
+"#,
+        },
+    ],
+    foreign: &[
+        Foreign {
+            whose: "Apache's error log",
+            text: "[Thu Oct 13 12:24:49.880562 2022] [auth_basic:error] [pid 10:tid 1] [client 31.33.58.75:50229] AH01618: user x not found: /",
+        },
+        Foreign {
+            whose: "nginx",
+            text: r#"192.168.33.1 - - [26/Dec/2016:16:22:13 +0000] "GET /hello HTTP/1.1" 404 499 "-" "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.12; rv:50.0) Gecko/20100101 Firefox/50.0" rt=0.012"#,
+        },
+    ],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: r#"::1 - - [26/Dec/2016:16:16:29 +0200] "GET /favico"#,
+    }],
+};
+
+/// What is left.
+pub const ANY: Definition = Definition {
+    name: "common-log-format",
+    source: Source::NginxAccess,
+    summary: "the common log format with whatever stands before or behind it, its writer unknown",
+    origin: "the common log format of NCSA httpd",
+    detect: detect_any,
+    examples: &[Example {
+        name: "common-log-format",
+        file: "access.log",
+        text: r#""10.5.102.222, 199.96.1.1, 204.246.1.1" 10.2.1.185 - - [22/Jan/2016:13:18:29 +0000] "GET /assets/xxxx?q=100 HTTP/1.1" 200 25507 "-" "Amazon CloudFront"
+"#,
+    }],
+    foreign: &[Foreign {
+        whose: "Envoy",
+        text: r#"[2016-04-15T20:17:00.310Z] "POST /api/v1/locations HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "nsq2http" "cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "locations" "tcp://10.0.2.1:80""#,
+    }],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: r#"10.2.1.185 - - [22/Jan/2016:13:18:29 +0000] "GET /assets/xx"#,
+    }],
+};
 
 /// One line, its tail not yet interpreted.
 pub(super) struct Entry<'a> {

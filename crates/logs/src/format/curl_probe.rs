@@ -4,10 +4,45 @@
 use memchr::memmem;
 
 use super::nginx_access::seconds_us;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{ProbeResult, Record};
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, abbreviation_offset_s, civil_us, clock_s, digits, iso, month_number,
+};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "curl-probe",
+    source: Source::Probe,
+    summary: "a loop of `date` and `curl -w 'http_code=%{http_code} time_total=%{time_total}'`",
+    origin: "curl, `--write-out`",
+    detect,
+    examples: &[
+        Example {
+            name: "curl-probe",
+            file: "ws_health_probe.txt",
+            text: "\
+2026-11-23T18:27:55+00:00
+/websocket/health http_code=502 time_total=0.005085
+2026-11-23T18:28:05+00:00
+/websocket/health http_code=502 time_total=0.000726
+",
+        },
+        Example {
+            name: "curl-probe",
+            file: "ws_probe.txt",
+            text: "\
+2026-11-23T18:31:34Z
+curl: (28) Operation timed out after 10001 milliseconds with 0 bytes received
+http_code=000 time_total=10.001383
+",
+        },
+    ],
+    foreign: &[Foreign { whose: "an answer without its time", text: "http_code=200" }],
+    broken: &[Broken {
+        reason: "no_http_code",
+        text: "2026-11-23T18:28:05+00:00\n/websocket/health http_co\n",
+    }],
 };
 
 /// A file of probe results.

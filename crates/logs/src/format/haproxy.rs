@@ -9,9 +9,40 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use super::front_end::{claim, ended, host_and_path, quoted, word};
 use super::nginx_access::split_request;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record, UpstreamFailure};
 use crate::timestamp::{SECOND_US, Stamp, Zone, civil_us, clock_s, digits, month_number};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "haproxy-http",
+    source: Source::NginxAccess,
+    summary: "HAProxy's log with `option httplog` or `httpslog`",
+    origin: "HAProxy configuration manual 8.2.3 and 8.5",
+    detect,
+    examples: &[Example {
+        name: "haproxy-http",
+        file: "haproxy.log",
+        text: r#"Jul 30 09:03:52 localhost haproxy[32450]: 1.2.3.4:38862 [30/Jul/2018:09:03:52.726] incoming~ docs_microservice/docs 0/0/1/0/2 304 168 - - ---- 6/6/0/0/0 0/0 {docs.example.internal||} {|||} "GET /component.js HTTP/1.1"
+Jul 30 09:03:53 localhost haproxy[32450]: 127.0.0.1:35982 [30/Jul/2018:09:03:53.395] web odoo/<NOSRV> 0/-1/-1/-1/0 503 213 - - SC-- 1/1/0/0/0 0/0 "GET / HTTP/1.1"
+Jul 30 09:03:54 localhost haproxy[32450]: Server odoo/w1 is DOWN, reason: Layer4 timeout, check duration: 2001ms.
+"#,
+    }],
+    foreign: &[
+        Foreign {
+            whose: "HAProxy's log of TCP connections",
+            text: "127.0.0.1:40962 [20/Sep/2018:15:44:23.285] main app/<NOSRV> -1/-1/1 212 SC 1/1/0/0/0 0/0",
+        },
+        Foreign {
+            whose: "an access log",
+            text: r#"1.2.3.4 - - [23/Nov/2026:18:24:42 +0000] "GET / HTTP/1.1" 200 1"#,
+        },
+    ],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: r#"Jul 30 09:03:52 localhost haproxy[32450]: 1.2.3.4:38862 [30/Jul/2018:09:03:52.726] incoming~ docs_microservice/docs 0/0/1/0 304 168 - - ---- 6/6/0/0/0 0/0 "GET /component.js HTTP/1.1""#,
+    }],
+};
 
 /// HAProxy's log of HTTP requests; its notices and its lines of TCP proxies are known, and say nothing here.
 pub struct HttpLog;
@@ -91,14 +122,18 @@ fn upstream_failure(state: &[u8]) -> Option<UpstreamFailure> {
     })
 }
 
-fn read(line: &[u8]) -> Option<Record<'_>> {
-    let line = line.trim_ascii_end();
-    let anchored = memchr_iter(b'[', line).find_map(|at| {
+/// What stands before `[START] `, the stamp, and what follows.
+fn stamped(line: &[u8]) -> Option<(&[u8], Stamp, &[u8])> {
+    memchr_iter(b'[', line).find_map(|at| {
         let stamp = start(line.get(at + 1..)?)?;
         let head = line.get(..at)?.strip_suffix(b" ")?;
         Some((head, stamp, line.get(at + 25..)?.strip_prefix(b"] ")?))
-    });
-    let Some((head, stamp, rest)) = anchored else { return notice(line).then_some(Record::Structure) };
+    })
+}
+
+fn read(line: &[u8]) -> Option<Record<'_>> {
+    let line = line.trim_ascii_end();
+    let Some((head, stamp, rest)) = stamped(line) else { return notice(line).then_some(Record::Structure) };
     let client = head.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
     let (address, port) = client.split_at_checked(memchr::memrchr(b':', client)?)?;
     digits(port.get(1..)?)?;
@@ -205,7 +240,10 @@ impl Format for HttpLog {
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         match read(&raw.text) {
             Some(record) => Ok(record),
-            None if raw.program.as_deref().is_some_and(|name| name.starts_with(b"haproxy")) => {
+            // HAProxy says much besides; with the stamp of a connection it is damage.
+            None if raw.program.as_deref().is_some_and(|name| name.starts_with(b"haproxy"))
+                && stamped(&raw.text).is_none() =>
+            {
                 Ok(Record::Structure)
             }
             None => Err("not_a_request"),

@@ -5,9 +5,46 @@
 
 use super::figures::{Figures, number, score, tokens};
 use super::sar::{date_us, processors, time_of_day};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::Record;
 use crate::timestamp::{SECOND_US, Stamp, Zone, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "iostat",
+    source: Source::Host,
+    summary: "`iostat -x -t SECONDS` as text",
+    origin: "sysstat 10 to 12.7",
+    detect,
+    examples: &[
+        Example {
+            name: "iostat",
+            file: "iostat.txt",
+            text: "\
+Linux 6.1.0 (vm) 	11/23/26 	_x86_64_	(2 CPU)
+
+11/23/26 18:27:30
+avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+           0.14    0.00    0.16    0.00    0.00   99.70
+
+Device            r/s     w/s     rkB/s     wkB/s   rrqm/s   wrqm/s  %rrqm  %wrqm r_await w_await aqu-sz rareq-sz wareq-sz  svctm  %util
+vda              0.55    1.10     20.11     33.12     0.01     0.52   1.02  32.01    0.32    0.88   0.00    36.56    30.11   0.21   0.03
+
+11/23/26 18:27:35
+avg-cpu:  %user   %nice %system %iowait  %steal   %idle
+           1.00    0.00    1.00   40.00    0.00   58.00
+
+",
+        },
+    ],
+    foreign: &[
+        Foreign { whose: "fdisk", text: "Device Boot Start End Sectors Size Id Type\n/dev/sda1 * 2048 2099199 2097152 1G 83 Linux\n" },
+        Foreign { whose: "df", text: "Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/sda1 20961280 4210344 16750936 21% /\n" },
+    ],
+    broken: &[
+        Broken { reason: "no_header", text: "vda              0.55    1.10     20.11     33.12     0.01" },
+    ],
+};
 
 /// iostat's text.
 pub struct Iostat;

@@ -4,9 +4,46 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::curl_probe::date_output;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{KernelRecord, Record};
 use crate::timestamp::{SECOND_US, Stamp, Zone, digits};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "kernel",
+    source: Source::Host,
+    summary: "the kernel's log, for its out-of-memory killer: `journalctl -k`, `kern.log`, `dmesg -T`, `dmesg`",
+    origin: "Linux, `mm/oom_kill.c`",
+    detect,
+    examples: &[
+        Example {
+            name: "kernel",
+            file: "dmesg.txt",
+            text: "\
+[    0.000000] Linux version 6.1.0
+[    1.500000] rtc_cmos 00:00: setting system clock to 2026-11-23T18:00:00 UTC (1795456800)
+[   11.500000] Out of memory: Killed process 12743 (odoo) total-vm:2373320kB
+",
+        },
+        Example {
+            name: "kernel",
+            file: "kern.log",
+            text: "\
+Nov 23 18:31:01 vm kernel: python3 invoked oom-killer: gfp_mask=0x100cca(GFP_HIGHUSER_MOVABLE), order=0, oom_score_adj=0
+Nov 23 18:31:01 vm kernel: Mem-Info:
+Nov 23 18:31:02 vm kernel: Out of memory: Killed process 12317 (python3) total-vm:4183312kB, anon-rss:3012000kB, file-rss:0kB, shmem-rss:0kB, UID:110 pgtables:6500kB oom_score_adj:0
+Nov 23 18:31:02 vm kernel: oom_reaper: reaped process 12317 (python3), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB
+",
+        },
+    ],
+    foreign: &[
+        Foreign { whose: "Odoo", text: "2026-11-23 18:32:56,204 22130 INFO o15 odoo.http: x" },
+        Foreign { whose: "the X server", text: "[    12.345] (II) LoadModule: \"glx\"\n[    12.346] (II) Loading /usr/lib/xorg/modules/extensions/libglx.so\n" },
+    ],
+    broken: &[
+        Broken { reason: "no_time", text: "[ 1793.152108] Out of memory: Killed process 12743 (odoo) total-vm:2373320kB" },
+    ],
+};
 
 /// Kernel log.
 pub struct Kernel;
@@ -49,8 +86,10 @@ fn uptime(line: &[u8]) -> Option<&[u8]> {
     let rest = line.strip_prefix(b"[")?;
     let end = memchr(b']', rest.get(..rest.len().min(24))?)?;
     let inside = rest.get(..end)?.trim_ascii();
-    let number =
-        inside.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') && memchr(b'.', inside).is_some();
+    // Six decimals, unlike other programs that count from their start (the X server: three).
+    let (seconds, fraction) = inside.split_at_checked(inside.len().checked_sub(7)?)?;
+    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let number = digits(seconds) && fraction.strip_prefix(b".").is_some_and(digits);
     number.then(|| rest.get(end + 1..)).flatten().map(<[u8]>::trim_ascii_start)
 }
 

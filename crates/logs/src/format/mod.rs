@@ -1,7 +1,8 @@
 //! Formats: what the programs themselves write, once the carrier is peeled off.
 //!
-//! A format is one file and one line in [`DETECTORS`]. It says which lines begin a record (by the line alone, so
-//! that a file can be cut anywhere) and turns one record into a typed, borrowed [`Record`].
+//! A format is one file and one line in [`ALL`]. It says which lines begin a record (by the line alone, so
+//! that a file can be cut anywhere) and turns one record into a typed, borrowed [`Record`]. Its [`Definition`] shows what
+//! it looks like: `docs/formats.md`, the tests and the damage that is tried on it are made from that.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -154,37 +155,87 @@ pub struct Claim {
 /// Looks at a sample and claims it, or not.
 pub type Detector = fn(&Sample<'_>, &Context) -> Option<Claim>;
 
+/// A format as the program lists it: what it is, real lines of it, and lines that only look like it.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Unique, such as `vmstat`; what `stormtrace formats NAME` asks for.
+    pub name: &'static str,
+    /// Which part of the stack it speaks for.
+    pub source: Source,
+    /// What it is, and the command or setting that makes it.
+    pub summary: &'static str,
+    /// Where the grammar comes from: the project, its version, its source file or manual.
+    pub origin: &'static str,
+    /// Claims a file, or not.
+    pub detect: Detector,
+    /// Real files, shortened; all their lines are understood.
+    pub examples: &'static [Example],
+    /// What looks alike and belongs to others; none of it is claimed.
+    pub foreign: &'static [Foreign],
+    /// Damaged lines of the first example; each is skipped by its reason.
+    pub broken: &'static [Broken],
+}
+
+/// A real file, shortened.
+#[derive(Debug, Clone, Copy)]
+pub struct Example {
+    /// What [`Format::name`] answers for it, such as `nginx-access:combined`.
+    pub name: &'static str,
+    /// What such a file may be called.
+    pub file: &'static str,
+    /// Its lines.
+    pub text: &'static str,
+}
+
+/// A neighbour: lines of another program that look alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Foreign {
+    /// The program, or what the lines are.
+    pub whose: &'static str,
+    /// Its lines.
+    pub text: &'static str,
+}
+
+/// Lines that were cut or damaged.
+#[derive(Debug, Clone, Copy)]
+pub struct Broken {
+    /// What the ledger counts them as.
+    pub reason: &'static str,
+    /// The lines; all of them are skipped.
+    pub text: &'static str,
+}
+
 /// Every known format. Order breaks ties.
-pub const DETECTORS: &[Detector] = &[
-    nginx_configuration::detect,
-    odoo_configuration::detect,
-    postgres_configuration::detect,
-    odoo::detect,
-    odoo_logging_table::detect,
-    postgres_csvlog::detect,
-    postgres_jsonlog::detect,
-    postgres_stderr::detect,
-    pgbouncer::detect,
-    nginx_error::detect,
-    aws_elb::detect,
-    haproxy::detect,
-    traefik::detect,
-    caddy::detect,
-    clf::detect,
-    nginx_access::detect,
-    clf::detect_any,
-    pg_stat_activity::detect,
-    pg_stat_statements::detect,
-    postgres_settings::detect,
-    vmstat::detect,
-    sar::detect,
-    sadf::detect,
-    sadf_xml::detect,
-    sysstat_json::detect,
-    iostat::detect,
-    prometheus::detect,
-    query_range::detect,
-    host_snapshot::detect,
-    kernel::detect,
-    curl_probe::detect,
+pub const ALL: &[&Definition] = &[
+    &nginx_configuration::FORMAT,
+    &odoo_configuration::FORMAT,
+    &postgres_configuration::FORMAT,
+    &odoo::FORMAT,
+    &odoo_logging_table::FORMAT,
+    &postgres_csvlog::FORMAT,
+    &postgres_jsonlog::FORMAT,
+    &postgres_stderr::FORMAT,
+    &pgbouncer::FORMAT,
+    &nginx_error::FORMAT,
+    &aws_elb::FORMAT,
+    &haproxy::FORMAT,
+    &traefik::FORMAT,
+    &caddy::FORMAT,
+    &clf::FORMAT,
+    &nginx_access::FORMAT,
+    &clf::ANY,
+    &pg_stat_activity::FORMAT,
+    &pg_stat_statements::FORMAT,
+    &postgres_settings::FORMAT,
+    &vmstat::FORMAT,
+    &sar::FORMAT,
+    &sadf::FORMAT,
+    &sadf_xml::FORMAT,
+    &sysstat_json::FORMAT,
+    &iostat::FORMAT,
+    &prometheus::FORMAT,
+    &query_range::FORMAT,
+    &host_snapshot::FORMAT,
+    &kernel::FORMAT,
+    &curl_probe::FORMAT,
 ];

@@ -4,7 +4,10 @@
 
 use memchr::memmem;
 
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source, clf, nginx_error};
+use super::{
+    Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source, clf,
+    nginx_error,
+};
 use crate::record::{AccessRecord, Record};
 use crate::timestamp::{SECOND_US, Zone, clock_s, digits};
 
@@ -16,6 +19,63 @@ mod predefined;
 
 pub(crate) use fields::{seconds_us, split_request, time_local};
 pub use log_format::{Escape, LogFormat, LogFormatError};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "nginx-access",
+    source: Source::NginxAccess,
+    summary: "nginx's access log: predefined formats, any `log_format` of a captured `nginx.conf`, JSON, ingress-nginx",
+    origin: "nginx, `src/http/modules/ngx_http_log_module.c`",
+    detect,
+    examples: &[
+        Example {
+            name: "nginx-access:combined",
+            file: "access.log",
+            text: r#"127.0.0.1 - - [23/Nov/2026:20:24:34 +0200] "HEAD /websocket HTTP/1.1" 502 0 "-" "curl/7.88.1 ws-probe"
+"#,
+        },
+        Example {
+            name: "nginx-access:labelled",
+            file: "access_timed.log",
+            text: r#"127.0.0.1 - - [23/Nov/2026:18:27:55 +0000] "HEAD /websocket HTTP/1.1" 502 0 "-" "curl/7.88.1 ws-probe" rt=0.000 uct="-" uht="-" urt="0.001" ua="127.0.0.1:8472" us="502" rid=9aed94c201e8cf4e2f1e74f9509a5a1a
+"#,
+        },
+        Example {
+            name: "nginx-access:json",
+            file: "access_json.log",
+            text: r#"{"time":"2026-11-23T20:24:34+02:00","msec":"1795458274.641","remote_addr":"127.0.0.1","method":"HEAD","uri":"/websocket","proto":"HTTP/1.1","status":502,"body_bytes_sent":0,"request_time":0.000,"upstream_addr":"127.0.0.1:8172","upstream_status":"502","upstream_connect_time":"-","upstream_header_time":"-","upstream_response_time":"0.000","http_user_agent":"curl/7.88.1 ws-probe","request_id":"4841c5d19dae304154622e45c4e28915"}
+"#,
+        },
+        Example {
+            name: "nginx-access:upstreaminfo",
+            file: "controller.log",
+            text: r#"I0321 15:57:28.322904       9 event.go:282] Event(v1.ObjectReference{Kind:"Ingress"}): type: 'Normal' reason: 'Sync'
+172.16.30.1 - - [21/Mar/2022:16:00:09 +0000] "GET / HTTP/1.1" 200 60 "-" "curl/7.77.0" 80 0.009 [default-web-8080] [] 10.244.205.195:8080 60 0.009 200 766ea45be48fc8dcb53c425eb3800ab2
+2022/03/21 16:00:10 [error] 31#31: *1259 upstream timed out (110: Operation timed out) while connecting to upstream, client: 10.20.5.12, server: erp.acme.example, request: "POST /web HTTP/1.1", upstream: "http://127.0.0.1:8269/web", host: "erp.acme.example"
+"#,
+        },
+        Example {
+            name: "nginx-access:proxy_manager",
+            file: "proxy-host-1_access.log",
+            text: r#"[24/Jan/2022:16:51:02 +0000] - 404 404 - GET http openresty.local "/sdfdsf" [Client 1.2.3.4] [Length 192] [Gzip 3.10] [Sent-to openresty] "Mozilla/5.0 (X11; Linux x86_64)" "-"
+"#,
+        },
+    ],
+    foreign: &[
+        Foreign {
+            whose: "Rails' requests as JSON",
+            text: r#"{"method":"GET","path":"/users","controller":"U","status":200,"duration":58.33,"@timestamp":"2026-11-23T18:24:42Z"}"#,
+        },
+        Foreign {
+            whose: "Envoy",
+            text: r#"{"bytes_sent":12,"method":"GET","path":"/","response_code":200,"time":"2026-11-23T18:24:42Z","upstream_host":"10.0.0.1:80"}"#,
+        },
+    ],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: r#"127.0.0.1 - - [23/Nov/2026:20:24:34 +0200] "HEAD /webso"#,
+    }],
+};
 
 /// An access log in one `log_format`.
 pub struct AccessLog {

@@ -3,8 +3,43 @@
 //! Directives span lines, so a file is one record: no line starts one.
 
 use super::nginx_access::LogFormat;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, Setting, UNREADABLE, text};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "nginx.conf",
+    source: Source::Configuration,
+    summary: "nginx's configuration, or a part that it includes",
+    origin: "nginx, `src/core/ngx_conf_file.c`",
+    detect,
+    examples: &[Example {
+        name: "nginx.conf",
+        file: "nginx.conf",
+        text: "\
+worker_processes 2;
+events { worker_connections 1024; }
+http {
+    upstream odoo { server 127.0.0.1:8069; }
+    server {
+        listen 80;
+        location / {
+            proxy_pass http://odoo;
+            proxy_read_timeout 120s;
+        }
+    }
+}
+",
+    }],
+    foreign: &[Foreign {
+        whose: "a logrotate configuration",
+        text: "/var/log/nginx/*.log {\n    daily\n    rotate 14\n}\n",
+    }],
+    broken: &[Broken {
+        reason: "no_directive",
+        text: "# worker_processes 2;\n# events { worker_connections 1024; }\n",
+    }],
+};
 
 /// What an `nginx.conf` says.
 #[derive(Debug, Default)]

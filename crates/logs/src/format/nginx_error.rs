@@ -3,9 +3,33 @@
 use memchr::memmem;
 
 use super::nginx_access::split_request;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{NginxErrorRecord, NginxLifecycle, Record, UpstreamFailure};
 use crate::timestamp::{SECOND_US, Stamp, Zone, date_time_us, digits};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "nginx-error",
+    source: Source::NginxError,
+    summary: "nginx's error log",
+    origin: "nginx, `src/core/ngx_log.c`",
+    detect,
+    examples: &[Example {
+        name: "nginx-error",
+        file: "error.log",
+        text: r#"2026/11/23 20:24:34 [error] 12128#12128: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 127.0.0.1, server: erp.example.com, request: "HEAD /websocket HTTP/1.1", upstream: "http://127.0.0.1:8172/websocket", host: "127.0.0.1:8180"
+2026/11/23 20:29:05 [warn] 16718#16718: *143 a client request body is buffered to a temporary file /opt/o17/wB/run/nx_body/0000000002, client: 203.0.113.19, server: erp.example.com, request: "POST /web/dataset/call_kw/sale.order/create HTTP/1.1", host: "127.0.0.1:8480", referrer: "http://erp.example.com/web"
+"#,
+    }],
+    foreign: &[
+        Foreign { whose: "Go's log package", text: "2026/11/23 20:24:34 main.go:7: [error] x" },
+        Foreign { whose: "another program", text: "2026/11/23 20:24:34 GET / 200" },
+    ],
+    broken: &[
+        Broken { reason: "bad_time", text: "2026/13/23 20:24:34 [error] 1#1: *7 x" },
+        Broken { reason: "bad_header", text: "2026/11/23 20:24:34 [error" },
+    ],
+};
 
 /// nginx error log.
 pub struct ErrorLog;

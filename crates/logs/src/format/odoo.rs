@@ -16,7 +16,10 @@ use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
 use crate::timestamp::{Stamp, date_time_us, digits};
 
+mod definition;
 mod dialects;
+
+pub use definition::FORMAT;
 
 /// Odoo's log.
 pub struct Odoo;

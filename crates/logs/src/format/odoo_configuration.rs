@@ -2,8 +2,34 @@
 
 use std::borrow::Cow;
 
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, Setting, text};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "odoo.conf",
+    source: Source::Configuration,
+    summary: "Odoo's configuration",
+    origin: "Odoo, `odoo/tools/config.py`",
+    detect,
+    examples: &[Example {
+        name: "odoo.conf",
+        file: "odoo.conf",
+        text: "\
+[options]
+addons_path = /opt/o15/src/odoo/addons,/opt/o15/src/addons,/opt/o15/extra
+db_maxconn = 12
+workers = 3
+limit_time_cpu = 8
+limit_time_real = 18
+",
+    }],
+    foreign: &[Foreign {
+        whose: "pgbouncer.ini",
+        text: "[pgbouncer]\nlisten_port = 6432\nmax_client_conn = 100\n",
+    }],
+    broken: &[Broken { reason: "not_an_option", text: "limit_ti" }],
+};
 
 /// Options that no other program's configuration has together.
 const KNOWN: [&[u8]; 34] = [

@@ -4,9 +4,33 @@ use memchr::memchr_iter;
 
 use super::odoo::{level, record};
 use super::pg_stat_activity::csv::split_line;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Level, Record};
 use crate::timestamp::{Zone, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "odoo-ir-logging",
+    source: Source::Odoo,
+    summary: "the table `ir_logging` (`--log-db`) as CSV: psql's `\\copy`, or an export out of Odoo",
+    origin: "Odoo, `odoo/netsvc.py` and `odoo/addons/base/models/ir_logging.py`",
+    detect,
+    examples: &[Example {
+        name: "odoo-ir-logging",
+        file: "ir_logging.csv",
+        text: r#"id,create_uid,create_date,name,type,dbname,level,message,path,func,line
+8,,2026-11-23 18:32:56.204,odoo.service.server,server,prod,ERROR,WorkerHTTP (22412) timeout after 18s,/x/server.py,process_timeout,1
+9,,2026-11-23 18:32:57.204,odoo.http,server,prod,ERROR,"Exception during request handling.
+Traceback (most recent call last):
+KeyError: ""a""",/x/http.py,dispatch,1
+"#,
+    }],
+    foreign: &[Foreign { whose: "another table of logs", text: "id,name,level,message\n1,cron,INFO,done\n" }],
+    broken: &[Broken {
+        reason: "unbalanced_quotes",
+        text: r#"7,,2026-11-23 18:32:20.041,werkzeug,server,prod,INFO,"10.0.0.5 - - [23/Nov/2026 18:32:20] ""POST /web"#,
+    }],
+};
 
 /// Places of the columns.
 #[derive(Debug, Clone, Copy)]

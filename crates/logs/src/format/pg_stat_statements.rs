@@ -3,9 +3,32 @@
 //! A quoted query may span lines; a row begins with the numbers that stand before it.
 
 use super::pg_stat_activity::csv::{record, score};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, StatementStatistics};
 use crate::timestamp::digits;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "pg-stat-statements",
+    source: Source::PgStatActivity,
+    summary: "`pg_stat_statements` as CSV with a header (`psql --csv`, `COPY … CSV HEADER`)",
+    origin: "PostgreSQL, `contrib/pg_stat_statements`",
+    detect,
+    examples: &[Example {
+        name: "pg-stat-statements",
+        file: "pg_stat_statements.csv",
+        text: r#"userid,dbid,toplevel,queryid,query,plans,calls,total_exec_time,min_exec_time,max_exec_time,mean_exec_time,rows
+16384,16416,t,-4173114323195797479,"UPDATE ""bus_presence"" SET ""last_poll"" = $1
+WHERE id IN ($2)",0,977,728990.2960039995,0.026449,50027.753903,746.1517871074708,977
+16384,16416,t,-4813914662115876503,"INSERT INTO ""res_users_log"" (""create_date"") VALUES ($1)",0,88,205242.85672399992,0.145145,47681.345654,2332.3051900454543,88
+"#,
+    }],
+    foreign: &[Foreign { whose: "another table as CSV", text: "a,b,c\n1,2,3\n" }],
+    broken: &[Broken {
+        reason: "unbalanced_quotes",
+        text: r#"16384,16416,t,-4813914662115876503,"INSERT INTO ""res_users_log"" (""create_d"#,
+    }],
+};
 
 /// The columns of PostgreSQL 15, for files whose header is cut off.
 const DEFAULT: &str = "userid,dbid,toplevel,queryid,query,plans,total_plan_time,min_plan_time,max_plan_time,\

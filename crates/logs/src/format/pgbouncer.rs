@@ -9,9 +9,43 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 
 use super::postgres_message::{classify, looks_like_stamp, stamp};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresEvent, PostgresRecord, Record};
 use crate::timestamp::{Stamp, digits};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "pgbouncer",
+    source: Source::PgBouncer,
+    summary: "pgbouncer's log",
+    origin: "pgbouncer 1.5 to 1.25",
+    detect,
+    examples: &[
+        Example {
+            name: "pgbouncer",
+            file: "pgbouncer.log",
+            text: "\
+2026-11-23 18:24:34.005 UTC [1] LOG C-0x56059d2f0410: db/user@10.1.2.3:64507 login attempt: db=db user=user tls=no
+2026-11-23 18:24:35.005 UTC [1] LOG C-0x56059d2f0410: db/user@10.1.2.3:64507 closing because: query_wait_timeout (age=151s)
+2026-11-23 18:24:36.123 UTC [1] LOG stats: 12 xacts/s, 33 queries/s, in 4012 B/s, out 9077 B/s, xact 1200 us, query 800 us, wait 120345 us
+",
+        },
+        Example {
+            name: "pgbouncer",
+            file: "pgbouncer-1.7.log",
+            text: "\
+2021-04-05 06:15:20.549 3224 LOG C-0x7f0e6aadd410: abc/xyz@unix(77):6432 closing because: query_wait_timeout (age=0)
+",
+        },
+    ],
+    foreign: &[
+        Foreign { whose: "PostgreSQL", text: r#"2026-11-23 18:23:20.123 UTC [1] LOG:  listening on IPv4 address "127.0.0.1", port 5433"# },
+        Foreign { whose: "another program", text: "2026-11-23 18:23:20.123 UTC [1] ERROR cannot open file" },
+    ],
+    broken: &[
+        Broken { reason: "no_level", text: "2026-11-23 18:24:35.005 UTC [1]" },
+    ],
+};
 
 /// pgbouncer's log.
 pub struct PgBouncer;

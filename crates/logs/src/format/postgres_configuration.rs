@@ -4,8 +4,37 @@ use std::borrow::Cow;
 
 use memchr::memchr_iter;
 
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, Setting, text};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "postgresql-configuration",
+    source: Source::Configuration,
+    summary: "`postgresql.conf` and `postgresql.auto.conf`",
+    origin: "PostgreSQL, `src/backend/utils/misc/guc-file.l`",
+    detect,
+    examples: &[Example {
+        name: "postgresql-configuration",
+        file: "postgresql.conf",
+        text: "\
+# PostgreSQL configuration file
+max_connections = 100			# (change requires restart)
+shared_buffers = 128MB			# min 128kB
+log_line_prefix = '%m [%p] %q%u@%d %a '
+log_min_duration_statement = 500
+log_lock_waits = on
+",
+    }],
+    foreign: &[
+        Foreign { whose: "odoo.conf without its section", text: "workers = 4\nlimit_time_cpu = 60\n" },
+        Foreign { whose: "pgbouncer.ini", text: "[pgbouncer]\nlisten_port = 6432\nmax_client_conn = 100\n" },
+    ],
+    broken: &[
+        Broken { reason: "not_a_setting", text: "max_conne" },
+        Broken { reason: "not_a_setting", text: "log_line_prefix = '%m [%p" },
+    ],
+};
 
 /// Settings that only PostgreSQL has, in order.
 const KNOWN: [&[u8]; 75] = [

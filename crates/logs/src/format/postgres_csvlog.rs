@@ -6,9 +6,34 @@ use memchr::{memchr, memchr_iter};
 
 use super::postgres_message::{classify, looks_like_stamp, stamp};
 use super::postgres_translations::severity as translated;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
 use crate::timestamp::digits;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "postgres-csvlog",
+    source: Source::PostgresLog,
+    summary: "PostgreSQL's log with `log_destination = csvlog`",
+    origin: "PostgreSQL, `src/backend/utils/error/csvlog.c`: 23 columns up to 12, 24 in 13, 26 from 14",
+    detect,
+    examples: &[Example {
+        name: "postgres-csvlog",
+        file: "postgresql-2026-11-23.csv",
+        text: r#"2026-11-23 18:24:34.383 UTC,,,12106,,6b0484e2.2f4a,2,,2026-11-23 18:24:34 UTC,,0,LOG,00000,"listening on IPv4 address ""127.0.0.1"", port 5433",,,,,,,,,"","postmaster",,0
+2026-11-23 18:25:40.940 UTC,"odoo","prod17",12650,"127.0.0.1:34128",6b0484f4.316a,1,"UPDATE",2026-11-23 18:24:52 UTC,4/237,2374,ERROR,23505,"duplicate key value violates unique constraint ""account_move_unique_name""","Key (name, journal_id)=(INV/2026/00038, 1) already exists.",,,,,"UPDATE ""account_move""
+ SET x",,,"odoo-12317","client backend",,3240381586518980876
+"#,
+    }],
+    foreign: &[Foreign {
+        whose: "a table of sessions as CSV",
+        text: "sampled_at,pid,state\n2026-11-23 18:24:34.383 UTC,12,active\n",
+    }],
+    broken: &[Broken {
+        reason: "truncated_row",
+        text: "2026-11-23 18:26:34.513 UTC,,,12116,,6b0484e2.2f54,1,,2026-1",
+    }],
+};
 
 /// Columns of the oldest supported layout.
 const FEWEST_COLUMNS: usize = 23;

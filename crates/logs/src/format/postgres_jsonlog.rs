@@ -7,9 +7,42 @@ use memchr::{memchr2, memmem};
 
 use super::postgres_message::{classify, stamp};
 use super::postgres_translations::severity as translated;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
 use crate::timestamp::digits;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "postgres-jsonlog",
+    source: Source::PostgresLog,
+    summary: "PostgreSQL's log with `log_destination = jsonlog`, and what CloudNativePG's operator prints",
+    origin: "PostgreSQL 15 and newer, `src/backend/utils/error/jsonlog.c`; CloudNativePG 1.x",
+    detect,
+    examples: &[
+        Example {
+            name: "postgres-jsonlog",
+            file: "postgresql.json",
+            text: r#"{"timestamp":"2026-11-23 18:24:34.383 UTC","pid":12106,"session_id":"6b0484e2.2f4a","line_num":1,"session_start":"2026-11-23 18:24:34 UTC","txid":0,"error_severity":"LOG","message":"starting PostgreSQL 15.20","backend_type":"postmaster","query_id":0}
+{"timestamp":"2026-11-23 18:24:34.383 UTC","pid":12106,"session_id":"6b0484e2.2f4a","line_num":2,"session_start":"2026-11-23 18:24:34 UTC","txid":0,"error_severity":"LOG","message":"listening on IPv4 address \"127.0.0.1\", port 5433","backend_type":"postmaster","query_id":0}
+"#,
+        },
+        Example {
+            name: "postgres-jsonlog",
+            file: "pg-1.log",
+            text: r#"{"level":"info","ts":"2025-02-18T18:20:23Z","logger":"instance-manager","msg":"readiness probe","logging_pod":"pg-1","list":[{"a":1}]}
+{"level":"info","ts":"2025-02-18T18:20:23.25169938Z","logger":"postgres","msg":"record","logging_pod":"pg-1","record":{"log_time":"2022-11-23 14:27:22.961 UTC","user_name":"mydb","process_id":"11282","connection_from":"10.42.8.57:34832","error_severity":"LOG","sql_state_code":"00000","message":"duration: 0.081 ms  bind S_1385/C_3919: select \"id\"","detail":"parameters: $1 = '}'","query":"","application_name":"PgJDBC"}}
+"#,
+        },
+    ],
+    foreign: &[Foreign {
+        whose: "nginx's access log as JSON",
+        text: r#"{"time":"2026-11-23T18:36:14+00:00","request":"GET / HTTP/1.1","status":504,"request_time":10.000}"#,
+    }],
+    broken: &[Broken {
+        reason: "bad_json",
+        text: r#"{"timestamp":"2026-11-23 18:24:34.427 UTC","pid":12106,"txid":0,"error_sev"#,
+    }],
+};
 
 /// jsonlog.
 pub struct JsonLog;

@@ -2,8 +2,37 @@
 //! `pg_db_role_setting` or `pg_roles.rolconfig`. Such a capture is short; the whole file is one record.
 
 use super::postgres_configuration::is_known;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, Setting, text};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "postgres-settings",
+    source: Source::Configuration,
+    summary: "settings as psql prints them: `SHOW`, `pg_settings`, `pg_db_role_setting`, `rolconfig`",
+    origin: "PostgreSQL, `psql`",
+    detect,
+    examples: &[Example {
+        name: "postgres-settings",
+        file: "pg_timeouts.txt",
+        text: "\
+ statement_timeout 
+-------------------
+ 1min
+(1 row)
+
+ rolname |                rolconfig                 
+---------+------------------------------------------
+ odoo    | {statement_timeout=60s,lock_timeout=10s}
+(1 row)
+",
+    }],
+    foreign: &[Foreign {
+        whose: "counts of sessions",
+        text: " state | count \n-------+-------\n active | 3\n(1 row)\n",
+    }],
+    broken: &[Broken { reason: "no_settings", text: "psql: error: FATAL:  sorry, too many clients already" }],
+};
 
 /// A capture of psql.
 pub struct Settings;

@@ -9,11 +9,54 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use super::postgres_message::classify;
 use super::postgres_translations::severity;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
 use prefix::{Fields, Prefix, any_prefix, common, epoch_first, stamp_at};
 
 mod prefix;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "postgres-stderr",
+    source: Source::PostgresLog,
+    summary: "PostgreSQL's log on stderr, in syslog and in the clouds, with any `log_line_prefix`",
+    origin: "PostgreSQL, `src/backend/utils/error/elog.c`",
+    detect,
+    examples: &[
+        Example {
+            name: "postgres-stderr",
+            file: "postgresql-2026-11-23.log",
+            text: r#"2026-11-23 18:24:34.383 UTC [12106] LOG:  shutting down
+2026-11-23 18:25:40.940 UTC [12650] odoo@prod17 odoo-12317 LOG:  process 12650 still waiting for ShareLock on transaction 2589 after 1000.123 ms
+2026-11-23 18:25:40.940 UTC [12650] odoo@prod17 odoo-12317 DETAIL:  Key (name, journal_id)=(INV/2026/00038, 1) already exists.
+2026-11-23 18:25:40.940 UTC [12650] odoo@prod17 odoo-12317 STATEMENT:  UPDATE "account_move" SET "name" = 'INV/2026/00038', "write_date" = '2026-11-23T18:25:40.088730'::timestamp, "write_uid" = 18 WHERE id IN (71)
+"#,
+        },
+        Example {
+            name: "postgres-stderr",
+            file: "cloudsql.json",
+            text: r#"{"insertId":"s=1","labels":{"a":"b"},"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","severity":"INFO","textPayload":"2026-11-23 18:24:34.383 UTC [123]: [1-1] db=p,user=u LOG:  duration: 12.5 ms  statement: SELECT \"a\"","timestamp":"2026-11-23T18:24:34.383456Z"}
+{"logName":"projects/x/logs/cloudsql.googleapis.com%2Fpostgres.log","textPayload":"2026-11-23 18:24:35.383 UTC [123]: [2-1] db=p,user=u ERROR:  canceling statement due to user request","timestamp":"2026-11-23T18:24:35.383456Z"}
+"#,
+        },
+        Example {
+            name: "postgres-stderr",
+            file: "heroku.log",
+            text: "\
+2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-1]  sql_error_code = 00000 LOG:  duration: 12.5 ms  statement: SELECT 1
+2026-11-23T18:24:34.342Z app[postgres.24]: [VIOLET] [2-2]  	FROM x
+2026-11-23T18:24:35.342Z app[postgres.24]: [VIOLET] [3-1]  sql_error_code = 57014 FEHLER:  storniere Anfrage wegen Benutzeraufforderung
+",
+        },
+    ],
+    foreign: &[
+        Foreign { whose: "Odoo quoting PostgreSQL", text: "2026-11-23 18:25:40,940 22130 ERROR o15 odoo.sql_db: bad query: x\nERROR:  y\n" },
+        Foreign { whose: "pgbouncer", text: "2026-11-23 18:23:20.123 UTC [1] LOG stats: 12 xacts/s, 33 queries/s, in 4012 B/s, out 9077 B/s, xact 1200 us, query 800 us, wait 120345 us" },
+    ],
+    broken: &[
+        Broken { reason: "no_prefix", text: "2026-11-23 18:24:34.383 UTC [12106] LO" },
+    ],
+};
 
 /// The severity is looked for in this many bytes of a line.
 const LONGEST_PREFIX: usize = 512;

@@ -7,9 +7,38 @@ use std::collections::BTreeMap;
 
 use super::figures::Figures;
 use super::pg_stat_activity::stamp_line;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{HostSample, Record};
 use crate::timestamp::Stamp;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "prometheus",
+    source: Source::Host,
+    summary: "metrics of node_exporter as text, scraped under a stamp (`date; curl -s localhost:9100/metrics`)",
+    origin: "node_exporter; Prometheus text exposition, OpenMetrics",
+    detect,
+    examples: &[Example {
+        name: "prometheus",
+        file: "metrics.prom",
+        text: r#"2026-11-23T18:28:00Z
+# TYPE node_cpu_seconds_total counter
+node_cpu_seconds_total{cpu="0",mode="idle"} 100
+node_cpu_seconds_total{cpu="0",mode="user"} 100
+node_load1 0.21
+2026-11-23T18:28:10Z
+node_cpu_seconds_total{cpu="0",mode="idle"} 102
+node_cpu_seconds_total{cpu="0",mode="user"} 106
+node_disk_io_time_seconds_total{device="sda"} 14.5
+node_load1 1.21
+"#,
+    }],
+    foreign: &[Foreign { whose: "metrics of other programs", text: "nginx_connections_active 4\nup 1\n" }],
+    broken: &[Broken {
+        reason: "not_an_exposition",
+        text: "2026-11-23T18:28:20Z\ncurl: (7) Failed to connect to localhost port 9100\n",
+    }],
+};
 
 /// Scrapes further apart than this are not compared, seconds.
 const LONGEST_STEP_S: f64 = 3600.0;

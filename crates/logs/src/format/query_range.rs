@@ -9,9 +9,32 @@ use memchr::memmem;
 use serde_json::Value;
 
 use super::prometheus::Scrape;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::Record;
 use crate::timestamp::Stamp;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "prometheus-query",
+    source: Source::Host,
+    summary: "answers of Prometheus' HTTP API (`query_range`, `query`) with metrics of node_exporter",
+    origin: "Prometheus, HTTP API v1",
+    detect,
+    examples: &[Example {
+        name: "prometheus-query",
+        file: "query_range.json",
+        text: r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"node_load1","instance":"b"},"values":[[1795458030.077,"0.5"],[1795458045.077,"0.6"]]}]}}
+"#,
+    }],
+    foreign: &[Foreign {
+        whose: "Loki",
+        text: r#"{"status":"success","data":{"resultType":"streams","result":[{"stream":{},"values":[]}]}}"#,
+    }],
+    broken: &[Broken {
+        reason: "bad_json",
+        text: r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"node_load1"},"values":[[17954"#,
+    }],
+};
 
 /// A longer answer is not read, bytes: parsed, it takes several times its size.
 const LONGEST: usize = 16 << 20;

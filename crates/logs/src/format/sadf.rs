@@ -3,9 +3,29 @@
 use memchr::memmem;
 
 use super::figures::{Figures, number, score, zoned};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::Record;
 use crate::timestamp::{SECOND_US, Stamp, date_time_us, digits};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "sadf-d",
+    source: Source::Host,
+    summary: "`sadf -d`, with semicolons",
+    origin: "sysstat 10 to 12.7",
+    detect,
+    examples: &[Example {
+        name: "sadf",
+        file: "sadf-d.csv",
+        text: "\
+# hostname;interval;timestamp;CPU;%usr;%nice;%sys;%iowait;%steal;%irq;%soft;%guest;%gnice;%idle
+vm;5;2026-11-23 18:24:39 UTC;-1;74.22;0.00;20.04;0.00;5.34;0.00;0.40;0.00;0.00;0.00
+vm;5;2026-11-23 18:24:44 UTC;-1;78.98;0.00;18.92;0.00;1.80;0.00;0.30;0.00;0.00;0.00
+",
+    }],
+    foreign: &[Foreign { whose: "another table with semicolons", text: "a;b;c\nfoo\n" }],
+    broken: &[Broken { reason: "unexpected_columns", text: "vm;5;2026-11-23 18:24:44 UTC;-1;78.98;0.00" }],
+};
 
 /// `sadf -d`; the columns are those of the first header of the sample, for rows that come before one.
 #[derive(Debug, Default)]

@@ -6,9 +6,42 @@
 use memchr::{memchr, memmem};
 
 use super::figures::{Figures, number, score_records, zoned};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::Record;
 use crate::timestamp::date_time_us;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "sadf-x",
+    source: Source::Host,
+    summary: "`sadf -x`",
+    origin: "sysstat 11 to 12.7",
+    detect,
+    examples: &[Example {
+        name: "sadf",
+        file: "sadf-x.xml",
+        text: r#"<?xml version="1.0" encoding="UTF-8"?>
+<sysstat>
+	<host nodename="vm">
+		<statistics>
+			<timestamp date="2026-11-23" time="18:28:05" utc="1" interval="5">
+				<cpu-load>
+					<cpu number="all" user="84.98" nice="0.00" system="15.02" iowait="0.00" steal="0.00" idle="0.00"/>
+				</cpu-load>
+				<memory><memfree>14400728</memfree></memory>
+			</timestamp>
+			<timestamp date="2026-11-23" time="18:28:10" tz="UTC" interval="5">
+				<queue runq-sz="13" plist-sz="327" ldavg-1="9.79" ldavg-5="11.25" ldavg-15="7.31" blocked="0"/>
+			</timestamp>
+		</statistics>
+"#,
+    }],
+    foreign: &[Foreign {
+        whose: "a web page",
+        text: "<html><body>\n<timestamp>1</timestamp>\n</body></html>\n",
+    }],
+    broken: &[Broken { reason: "truncated_xml", text: "\t\t\t<timestamp date=\"2026-11-23\" time=\"18:2" }],
+};
 
 /// sadf's XML.
 pub struct Xml;

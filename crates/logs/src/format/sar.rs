@@ -7,9 +7,67 @@
 use std::borrow::Cow;
 
 use super::figures::{Figures, number, score, tokens};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, Setting, text};
 use crate::timestamp::{SECOND_US, Stamp, Zone, civil_us, clock_s, digits};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "sar",
+    source: Source::Host,
+    summary: "`sar` and `mpstat` as text, any of their tables, in any locale",
+    origin: "sysstat 10 to 12.7",
+    detect,
+    examples: &[
+        Example {
+            name: "sar",
+            file: "sar.txt",
+            text: "\
+Linux 6.18.44-fc-v669 (vm) 	11/23/26 	_x86_64_	(2 CPU)
+
+18:27:55        CPU     %user     %nice   %system   %iowait    %steal     %idle
+18:28:00        all     85.33      0.00     14.37      0.00      0.00      0.30
+18:28:10        all     10.00      0.00     12.90      5.00      2.00     60.00
+Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
+
+18:27:55      runq-sz  plist-sz   ldavg-1   ldavg-5  ldavg-15   blocked
+18:28:00            6       309      9.59     11.23      7.28         1
+",
+        },
+        Example {
+            name: "mpstat",
+            file: "mpstat.txt",
+            text: "\
+Linux 6.1.0 (vm) 	11/23/2026 	_x86_64_	(1 CPU)
+
+11:59:58 PM  CPU    %usr   %nice    %sys %iowait    %irq   %soft  %steal  %guest  %gnice   %idle
+11:59:59 PM  all    0.00    0.00    0.50    0.00    0.00    0.00    0.00    0.00    0.00   99.50
+12:00:00 AM  all    0.00    0.00    0.50    0.00    0.00    0.00    0.00    0.00    0.00   99.50
+
+11:59:59 PM  CPU    intr/s
+12:00:00 AM  all     55.50
+Average:     all    0.00    0.00    0.50    0.00    0.00    0.00    0.00    0.00    0.00   99.50
+",
+        },
+    ],
+    foreign: &[
+        Foreign {
+            whose: "pidstat",
+            text: "Linux 6.1.0 (vm) \t11/25/26 \t_x86_64_\t(2 CPU)\n\n05:11:45      UID       PID    %usr %system  %guest   %wait    %CPU   CPU  Command\n05:11:46        0        77    0.00    1.00    0.00    0.00    1.00     0  kdamond.0\n",
+        },
+        Foreign {
+            whose: "df",
+            text: "Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/sda1       20961280 4210344  16750936  21% /\n",
+        },
+    ],
+    broken: &[
+        Broken { reason: "not_sar", text: "no such table" },
+        Broken {
+            reason: "no_header",
+            text: "18:28:00            6       309      9.59     11.23      7.28         1",
+        },
+    ],
+};
 
 /// Microseconds in one day.
 const DAY_US: i64 = 86_400 * SECOND_US;

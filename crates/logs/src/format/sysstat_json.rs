@@ -9,9 +9,77 @@ use serde_json::Value;
 
 use super::figures::{Figures, score_records, zoned};
 use super::sar::{date_us, time_of_day};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{HostSample, Record};
 use crate::timestamp::{SECOND_US, Stamp, Zone, date_time_us, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "sysstat-json",
+    source: Source::Host,
+    summary: "the JSON of sysstat's tools: `sadf -j`, `mpstat -o JSON`, `iostat -o JSON`",
+    origin: "sysstat 11.5 to 12.7",
+    detect,
+    examples: &[
+        Example {
+            name: "sadf",
+            file: "sadf-j.json",
+            text: r#"{"sysstat": {
+	"hosts": [
+		{
+			"nodename": "vm",
+			"statistics": [
+				{
+					"timestamp": {"date": "2026-11-23", "time": "18:24:39", "utc": 1, "interval": 5},
+					"cpu-load": [
+						{"cpu": "all", "user": 74.22, "nice": 0.00, "system": 20.44, "iowait": 0.00, "steal": 5.34, "idle": 0.00}
+					],
+					"queue": {"runq-sz": 8, "plist-sz": 273, "ldavg-1": 13.62, "blocked": 0}
+				},
+				{
+					"timestamp": {"date": "2026-11-23", "time": "18:24:49", "utc": 1, "interval": 5},
+					"queue": {"runq-sz": 12, "plist-sz": 274, "ldavg-1": 13.49, "blocked": 0}
+				}
+"#,
+        },
+        Example {
+            name: "iostat",
+            file: "iostat.json",
+            text: r#"{"sysstat": {
+	"hosts": [
+		{
+			"nodename": "vm",
+			"date": "11/23/26",
+			"statistics": [
+				{
+					"timestamp": "11/23/26 18:27:30",
+					"avg-cpu":  {"user": 10.67, "nice": 0.00, "system": 5.02, "iowait": 0.26, "steal": 0.00, "idle": 84.05},
+					"disk": [
+						{"disk_device": "vda", "tps": 213.21, "util": 93.50}
+					]
+				},
+				{
+					"timestamp": "11/23/26 18:27:35",
+					"avg-cpu":  {"user": 10.67, "nice": 0.00, "system": 5.02, "iowait": 0.26, "steal": 0.00, "idle": 84.05},
+					"disk": [
+					]
+				}
+			]
+		}
+	]
+}}
+"#,
+        },
+    ],
+    foreign: &[Foreign {
+        whose: "a log of JSON objects",
+        text: "{\n\"timestamp\": \"2026-11-23T18:24:34Z\",\n\"level\": \"info\"\n}\n{\n\"timestamp\": \"2026-11-23T18:24:35Z\",\n\"level\": \"info\"\n}\n",
+    }],
+    broken: &[Broken {
+        reason: "truncated_json",
+        text: "\t\t\t\t\t\"timestamp\": {\"date\": \"2026-11-23\", \"time\": \"18:24:39\", \"utc\": 1, \"interval\": 5},\n\t\t\t\t\t\"cpu-load\": [\n\t\t\t\t\t\t{\"cpu\": \"all\", \"user\": 74.22, \"ni\n",
+    }],
+};
 
 const DAY_US: i64 = 86_400 * SECOND_US;
 

@@ -10,9 +10,47 @@ use memchr::memmem;
 use super::clf;
 use super::front_end::{claim, ended, host_and_path, word};
 use super::json_object::Members;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{AccessRecord, Record};
 use crate::timestamp::{Stamp, digits, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "traefik",
+    source: Source::NginxAccess,
+    summary: "Traefik's access log, `common` and `json`",
+    origin: "Traefik 1.7 to 3.x, `pkg/middlewares/accesslog`",
+    detect,
+    examples: &[
+        Example {
+            name: "traefik-common",
+            file: "traefik.log",
+            text: r#"192.168.33.1 - - [02/Oct/2017:20:22:07 +0000] "GET /ui/favicons/favicon-16x16.png HTTP/1.1" 304 0 "http://example.com/login" "Mozilla/5.0 (X11; Linux x86_64)" 262 "Host-host-1" "http://172.19.0.3:5601" 2ms
+10.42.0.1 - admin [23/Nov/2026:18:24:42 +0100] "GET / HTTP/2.0" 404 19 "-" "-" 7 "-" "-" 0ms
+"#,
+        },
+        Example {
+            name: "traefik-json",
+            file: "traefik.json",
+            text: r#"{"ClientAddr":"192.168.156.1:31073","ClientHost":"192.168.156.1","DownstreamContentSize":75,"DownstreamStatus":404,"Duration":1964899,"OriginDuration":1694568,"OriginStatus":404,"RequestHost":"nodejs.127.0.0.1.sslip.io","RequestMethod":"GET","RequestPath":"/500","ServiceAddr":"192.168.156.12:3000","ServiceURL":{"Scheme":"http","Host":"192.168.156.12:3000"},"StartUTC":"2025-02-28T12:11:34.10912886Z","level":"info","msg":"","time":"2025-02-28T12:11:34Z"}
+"#,
+        },
+    ],
+    foreign: &[
+        Foreign {
+            whose: "nginx",
+            text: r#"192.168.33.1 - - [02/Oct/2017:20:22:07 +0000] "GET /ui/favicons/favicon-16x16.png HTTP/1.1" 304 0 "http://example.com/login" "Mozilla/5.0 (X11; Linux x86_64)""#,
+        },
+        Foreign {
+            whose: "another program that logs with logrus",
+            text: r#"{"level":"info","msg":"started","time":"2026-11-23T18:24:42Z"}"#,
+        },
+    ],
+    broken: &[Broken {
+        reason: "not_a_request",
+        text: r#"192.168.33.1 - - [02/Oct/2017:20:22:07 +0000] "GET /ui/favicons/favicon-16x16.png HTTP/1.1" 304 0 "http://example.com/login" "Mozilla/5.0"#,
+    }],
+};
 
 /// One of Traefik's two formats.
 pub struct AccessLog {

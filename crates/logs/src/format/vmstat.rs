@@ -4,9 +4,39 @@
 //! an average since boot. Without `-t` rows have no time. `-S` changes the unit of memory and says so nowhere.
 
 use super::figures::{Figures, number, score, tokens, unnamed_unit, zoned};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::Record;
 use crate::timestamp::date_time_us;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "vmstat",
+    source: Source::Host,
+    summary: "`vmstat -t SECONDS`, also with `-w`, `-a` and `-S`, or without `-t`",
+    origin: "procps, to version 4",
+    detect,
+    examples: &[Example {
+        name: "vmstat",
+        file: "vmstat.txt",
+        text: "\
+procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu----- -----timestamp-----
+ r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st                 UTC
+17  0      0 14929220  51064 6892112    0    0  1714  4258  456 1063 53  9 38  0  0 2026-11-23 18:24:34
+14  0      0 14929220  51064 6892112    0    0   160   660 3880 9056 74 21  0  0  5 2026-11-23 18:24:39
+",
+    }],
+    foreign: &[
+        Foreign { whose: "a list of numbers", text: "hello\n1 2 3\n" },
+        Foreign {
+            whose: "vmstat -d",
+            text: "disk- ------------reads------------ ------------writes----------- -----IO------\n       total merged sectors      ms  total merged sectors      ms    cur    sec\nloop0      0      0       0       0      0      0       0       0      0      0\n",
+        },
+    ],
+    broken: &[Broken {
+        reason: "unexpected_columns",
+        text: "17  0      0 14929220  51064 6892112    0    0  1714",
+    }],
+};
 
 /// Names of the columns that vmstat prints, `gu` (guest) only in newer ones.
 const COLUMNS: [&str; 18] = [

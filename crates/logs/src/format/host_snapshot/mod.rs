@@ -16,9 +16,79 @@ mod top;
 
 use super::figures::Figures;
 use super::pg_stat_activity::stamp_line;
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{HostSample, Record};
 use crate::timestamp::{SECOND_US, Stamp, Zone, iso};
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "host-snapshot",
+    source: Source::Host,
+    summary: "loops over small tools and files of `/proc`: pressure, `free`, `uptime`, `top -b`, `ss -lnt`, `nstat`, cgroups, `docker stats`",
+    origin: "Linux, procps, iproute2, net-tools, Docker",
+    detect,
+    examples: &[
+        Example {
+            name: "pressure+free+uptime+loadavg",
+            file: "host.txt",
+            text: "\
+=== 2026-11-23 18:31:15 UTC ===
+==> /proc/pressure/io <==
+some avg10=88.55 avg60=94.35 avg300=90.48 total=886769937
+full avg10=0.00 avg60=0.02 avg300=0.37 total=16064666
+               total        used        free      shared  buff/cache   available
+Mem:        24684096     1672336     6228648        8788    17193032    23011760
+ 18:31:15 up  1:43,  0 user,  load average: 8.60, 7.75, 7.00
+8.60 7.75 7.00 10/156 27659
+",
+        },
+        Example {
+            name: "ss+nstat",
+            file: "sockets.txt",
+            text: "\
+=== 2026-11-23 18:31:15 UTC ===
+State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
+LISTEN 129    128          0.0.0.0:8069      0.0.0.0:*
+#kernel
+TcpExtListenOverflows           12                 0.0
+",
+        },
+        Example {
+            name: "cgroup+docker-stats",
+            file: "containers.txt",
+            text: "\
+=== 2026-11-23 18:31:15 UTC ===
+nr_periods 100
+nr_throttled 90
+oom_kill 1
+CONTAINER ID   NAME       CPU %     MEM USAGE / LIMIT     MEM %     NET I/O           BLOCK I/O         PIDS
+a1b2c3d4e5f6   odoo-1     398.12%   1.94GiB / 2GiB        97.04%    1.2MB / 3.4MB     12.3MB / 0B       14
+",
+        },
+        Example {
+            name: "top",
+            file: "top.txt",
+            text: "\
+top - 11:24:50 up 2 min,  2 users,  load average: 0.23, 0.22, 0.09
+Tasks: 112 total,   1 running, 111 sleeping,   0 stopped,   0 zombie
+%Cpu(s):  5.9 us,  5.9 sy,  0.0 ni, 88.2 id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st
+KiB Mem :  3861332 total,  3446476 free,   216940 used,   197916 buff/cache
+KiB Swap:  2097148 total,  2097148 free,        0 used.  3419356 avail Mem
+
+   PID USER      PR  NI    VIRT    RES    SHR S %CPU %MEM     TIME+ COMMAND
+  1935 kbrazil   20   0  161888   2108   1520 R  6.2  0.1   0:00.01 top
+",
+        },
+    ],
+    foreign: &[
+        Foreign { whose: "ps", text: "  PID TTY          TIME CMD\n 1234 pts/0    00:00:00 bash\n" },
+        Foreign {
+            whose: "df",
+            text: "Filesystem     1K-blocks    Used Available Use% Mounted on\n/dev/sda1       20961280 4210344  16750936  21% /\ntmpfs 1 1 1 1% /run\n",
+        },
+    ],
+    broken: &[Broken { reason: "not_a_known_tool", text: "some text avg10=3" }],
+};
 
 const DAY_US: i64 = 86_400 * SECOND_US;
 /// Midnight of 1 January 1972, µs: see [`Zone::LocalWithoutDate`].

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::interval::{decimal_us, interval_us};
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{ActivityCounts, ActivityRow, ActivitySnapshot, Record};
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, abbreviation_offset_s, civil_us, clock_s, digits, iso, month_number,
@@ -23,6 +23,96 @@ mod html;
 mod json;
 mod moment;
 mod unaligned;
+
+/// What the format looks like.
+pub const FORMAT: Definition = Definition {
+    name: "pg-stat-activity",
+    source: Source::PgStatActivity,
+    summary: "`pg_stat_activity`, or counts of it, taken by psql in a loop, in any output mode",
+    origin: "PostgreSQL, `psql`; all four `IntervalStyle`s",
+    detect,
+    examples: &[
+        Example {
+            name: "pg-stat-activity:csv",
+            file: "pg_stat_activity.csv",
+            text: r#"sample_ts,pid,state,query_start,wait_event_type,wait_event,query
+2026-11-23 18:22:20.177441+00,7770,idle,2026-11-23 18:22:19.075384+00,Client,ClientRead,DISCARD ALL
+2026-11-23 18:22:20.177441+00,7909,idle in transaction,2026-11-23 18:22:20.178563+00,Client,ClientRead,"SELECT ""ir_asset"".""id"" as ""id"""
+"#,
+        },
+        Example {
+            name: "pg-stat-activity:counts",
+            file: "pg_counts.txt",
+            text: "\
+2026-11-23T18:24:34+00:00
+ active | idle_in_txn | active_over_30s 
+--------+-------------+-----------------
+      1 |           0 |               0
+(1 row)
+
+",
+        },
+        Example {
+            name: "pg-stat-activity:aligned",
+            file: "activity.txt",
+            text: "\
+=== 2026-11-23 18:31:15 UTC ===
+ pid   | usename  | application_name | query_age       | wait_event_type | wait_event | query
+-------+----------+------------------+-----------------+-----------------+------------+----------------------------------
+ 12678 | odoo     | odoo-12317       | 00:00:00.001265 | Lock            | tuple      |                                 +
+       |          |                  |                 |                 |            |       SELECT a || 'é'           +
+       |          |                  |                 |                 |            |       FROM b +
+ 22629 | postgres | psql             | 00:00:00        |                 |            | select pid from pg_stat_activity
+(2 rows)
+",
+        },
+        Example {
+            name: "pg-stat-activity:expanded",
+            file: "activity-x.txt",
+            text: "\
+2026-11-23 18:34:43+00
+-[ RECORD 1 ]----+-----------
+pid              | 26319
+usename          | odoo
+query_age        | 00:00:55.051052
+wait_event_type  | Timeout
+wait_event       | PgSleep
+query            | SELECT a  +
+                 |   FROM b | c
+",
+        },
+        Example {
+            name: "pg-stat-activity:unaligned",
+            file: "activity-mixed.txt",
+            text: r#"2026-11-23T18:31:17Z
+{"pid":3768,"state":"active","age":"00:00:03","query":"update acc"}
+2026-11-23T18:31:18Z
+<table border="1">
+<tr><th>pid</th><th>state</th><th>query</th></tr>
+<tr><td>3768</td><td>active</td><td>update<br />
+acc</td></tr>
+</table>
+2026-11-23T18:31:19Z
+pid;state;age;query
+3768;active;00:00:03;update acc
+"#,
+        },
+        Example {
+            name: "pg-stat-activity:json",
+            file: "activity.json",
+            text: r#"{"sample_ts":"2026-11-23T18:31:17Z","pid":3768,"state":"active","query":"update acc"}
+{"sample_ts":"2026-11-23T18:31:18Z","pid":3768,"state":"active","query":"update acc"}
+"#,
+        },
+    ],
+    foreign: &[
+        Foreign { whose: "psql's answer to SHOW", text: "2026-11-23T18:31:17Z\n statement_timeout \n-------------------\n 0\n(1 row)\n" },
+        Foreign { whose: "another table", text: "2026-11-23T18:31:17Z\nname|size\na|1\n" },
+    ],
+    broken: &[
+        Broken { reason: "truncated_row", text: "2026-11-23 18:22:20.177441+00,7770,idle,2026-11-23 18:2" },
+    ],
+};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
