@@ -39,7 +39,7 @@ fn a_file_is_read_as_what_it_is_said_to_be() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("told to be odoo in docker-json-file"), "{said}");
-    for wrong in ["odoo", "=x", "odoo="] {
+    for wrong in ["odoo", "=x", "odoo=", "odo=x", "odoo:nothing=x"] {
         assert_eq!(stormtrace(["inspect", "--input", wrong]).status.code(), Some(2));
     }
 }

@@ -7,7 +7,7 @@ use stormtrace_analysis::align::ToldZone;
 use stormtrace_analysis::source_name;
 use stormtrace_logs::carrier;
 use stormtrace_logs::detect::Wanted;
-use stormtrace_logs::format::Source;
+use stormtrace_logs::format::{self, Source};
 
 /// Finds when a worker-timeout storm in Odoo began, what caused it and whether recovery held.
 ///
@@ -277,6 +277,10 @@ fn told(text: &str) -> Result<Told, String> {
         Some((format, last)) if carriers().any(|name| name == last) => (format, Some(last.to_owned())),
         _ => (what, None),
     };
+    let family = format.split_once(':').map_or(format, |(family, _)| family);
+    if !format::ALL.iter().any(|entry| entry.name == family || entry.name == format) {
+        return Err(format!("{format}: no such format (stormtrace formats lists them)"));
+    }
     Ok(Told { path: PathBuf::from(path), wanted: Wanted { format: format.to_owned(), carrier } })
 }
 
