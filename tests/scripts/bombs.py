@@ -41,10 +41,12 @@ def evil_tar(path):
             archive.addfile(entry, io.BytesIO(sound.read_bytes()))
 
 
-def many(path, count):
+def many(path, count, data=b""):
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for number in range(count):
-            archive.addfile(tarfile.TarInfo(f"empty/{number:06}"))
+            small = tarfile.TarInfo(f"empty/{number:06}")
+            small.size = len(data)
+            archive.addfile(small, io.BytesIO(data))
         entry = tarfile.TarInfo("good.log")
         entry.size = sound.stat().st_size
         archive.addfile(entry, io.BytesIO(sound.read_bytes()))
@@ -73,6 +75,9 @@ BOMBS = {
     "many.tar.gz": (lambda path: many(path, 100_000), "empty files"),
     "many.zip": (lambda path: many_zip(path, 100_000), "empty files"),
     "nested.gz": (nested, "limit nesting"),
+    "foreign.tar.gz": (lambda path: many(path, 100_000, b"x\n"), "files in no known format"),
+    # The last one: peaks are those of all children so far.
+    "more.tar.gz": (lambda path: many(path, 500_001), "limit entries"),
 }
 
 

@@ -91,7 +91,7 @@ const LIMITS: &str = "\
 Change a limit (repeatable). Each is for one file with all that is inside it; bytes may end in K, M, G or T:
   expanded=64G         bytes that decompressing makes in all
   entry=16G            bytes of one entry of an archive, or of one compressed file
-  entries=100000       entries of archives
+  entries=500000       entries of archives
   nesting=2            containers within each other; .tar.gz is one
   ratio=2000           expanded bytes for each compressed byte, looked at after 256 MiB
   line=1M              bytes kept of one line; the rest is passed over

@@ -144,7 +144,8 @@ fn ratio((part, refs): (f64, Vec<Reference>), all: u64) -> Seen {
 
 /// Lines skipped in what was recognised. A copy is counted like any file: it too was to be understood.
 fn unparsed(report: &Report) -> Seen {
-    let recognised = || report.inputs.iter().filter(|input| input.source != "unrecognised");
+    let recognised =
+        || report.inputs.iter().filter(|input| !matches!(input.source.as_str(), "unrecognised" | "archive"));
     let total: u64 = recognised().map(|input| input.lines.total).sum();
     let skipped: u64 = recognised().map(|input| input.lines.skipped).sum();
     let refs = recognised().filter_map(|input| {

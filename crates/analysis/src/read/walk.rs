@@ -2,6 +2,7 @@
 //!
 //! Entries are read where they lie, one after the other; nothing is ever extracted.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -10,13 +11,16 @@ use stormtrace_logs::container::{
     self, Archive, Budget, Capped, Kind, Packed, ReadSeek, Unpacked, describe_damage, points_outside,
 };
 
+use stormtrace_logs::ledger::Ledger;
+
 use super::stored::{Hashing, Stored};
 use super::{ARCHIVE, Input, Options};
 
 /// Names given of things of one kind; the others are counted.
 const NAMES_TOLD: usize = 3;
-/// Empty files of one archive that become inputs of their own; the others are counted.
-const EMPTY_TOLD: u64 = 1_000;
+/// Empty files of one archive that become inputs of their own, and as many that nothing recognises; the others are counted,
+/// and their lines are booked with the archive: memory is bounded by what is understood.
+const NOTHING_TOLD: u64 = 1_000;
 
 /// A file, unpacked.
 pub struct Leaf<'l> {
@@ -166,26 +170,28 @@ impl Walk<'_> {
                 containers.clone_into(&mut input.container);
                 self.inputs.push(input);
                 let place = Place { containers, depth: opened.depth };
-                let problems = self.entries(archive, &label, &place);
+                let (problems, further) = self.entries(archive, &label, &place);
                 if let Some(input) = self.inputs.get_mut(index) {
                     input.problems = problems;
+                    input.partial.ledger = further;
                 }
                 1
             }
         }
     }
 
-    /// Reads all entries; tells what is wrong with the archive.
+    /// Reads all entries; tells what is wrong with the archive, and the lines of files that are not told one by one.
     fn entries(
         &mut self,
         mut archive: Box<dyn Archive + Send + '_>,
         label: &str,
         place: &Place,
-    ) -> Vec<String> {
+    ) -> (Vec<String>, Ledger) {
+        let mut further = Ledger::default();
         let mut told = Told::default();
         let mut problems = Vec::new();
         let mut names = FxHashMap::default();
-        let mut empty = 0;
+        let (mut empty, mut foreign) = (0, 0);
         loop {
             let entry = match archive.next_entry() {
                 Ok(Some(entry)) => entry,
@@ -219,28 +225,44 @@ impl Walk<'_> {
                         .is_some_and(|input| input.bytes == 0 && input.problems.is_empty())
                     {
                         empty += 1;
-                        if empty > EMPTY_TOLD {
+                        if empty > NOTHING_TOLD {
                             self.inputs.truncate(index);
                             told.add("empty files", &name);
+                        }
+                    } else if let Some([input]) = self.inputs.get(index..)
+                        && input.source.is_none()
+                        && input.format != ARCHIVE
+                    {
+                        foreign += 1;
+                        if foreign > NOTHING_TOLD {
+                            further.merge(&input.partial.ledger);
+                            self.inputs.truncate(index);
+                            told.add("files in no known format", &name);
                         }
                     }
                 }
             }
         }
         problems.extend(told.sentences());
-        problems
+        (problems, further)
     }
 }
 
-/// A name that comes again gets a number: `odoo.log#2`. `names`: how often each came.
-fn unique(name: String, names: &mut FxHashMap<String, u64>) -> String {
+/// A name that comes again gets a number: `odoo.log#2`. `names`: how often each came, by its hash, since a million names
+/// are many megabytes.
+fn unique(name: String, names: &mut FxHashMap<u64, u32>) -> String {
+    let hash = |name: &str| {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        hasher.finish()
+    };
     let mut candidate = name.clone();
-    while names.contains_key(&candidate) {
-        let uses = names.entry(name.clone()).or_insert(0);
+    while names.contains_key(&hash(&candidate)) {
+        let uses = names.entry(hash(&name)).or_insert(0);
         *uses += 1;
         candidate = format!("{name}#{uses}");
     }
-    names.insert(candidate.clone(), 1);
+    names.insert(hash(&candidate), 1);
     candidate
 }
 
@@ -264,6 +286,7 @@ impl Told {
             let kind = match kind {
                 "damage" => String::new(),
                 "empty files" => "further empty files: ".to_owned(),
+                "files in no known format" => "further files in no known format: ".to_owned(),
                 kind if kind.starts_with("names") => format!("{kind}: "),
                 kind => format!("not read, {kind}: "),
             };

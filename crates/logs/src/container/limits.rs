@@ -41,7 +41,7 @@ impl Default for Limits {
         Limits {
             expanded: 64 << 30,
             entry: 16 << 30,
-            entries: 100_000,
+            entries: 500_000,
             nesting: 2,
             ratio: 2_000,
             line: 1 << 20,
@@ -311,7 +311,7 @@ mod tests {
             assert!(limits.set(wrong).is_err(), "{wrong}");
         }
         assert!(limits.set("entry=99999999999G").is_err());
-        assert!(Limits::default().describe().starts_with("expanded=64G entry=16G entries=100000 nesting=2"));
+        assert!(Limits::default().describe().starts_with("expanded=64G entry=16G entries=500000 nesting=2"));
     }
 
     #[test]
