@@ -114,7 +114,8 @@ pub struct Reading {
     /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
     #[arg(long, value_name = "TEMPLATE")]
     pub nginx_log_format: Vec<String>,
-    /// Read a file as what you say it is, such as odoo=strange.log or nginx-access:compose=proxy.txt (repeatable)
+    /// Read a file as what you say it is, such as odoo=strange.log or nginx-access:compose=proxy.txt (repeatable;
+    /// `stormtrace formats` lists the names)
     #[arg(long, value_name = "FORMAT[:CARRIER]=PATH", value_parser = told)]
     pub input: Vec<Told>,
     /// Zone of stamps that name none, where nothing in the capture tells it: UTC, +02:00 or Europe/Brussels

@@ -82,7 +82,8 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
 /// A reading that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Name of a format, or of its family: `nginx-access` for `nginx-access:combined`.
+    /// Name of a format as reports or [`format::ALL`] have it, or of its family: `nginx-access` for
+    /// `nginx-access:combined`.
     pub format: String,
     /// Name of a carrier; `None`: whichever fits best.
     pub carrier: Option<String>,
@@ -117,9 +118,11 @@ pub fn detect_as(head: &[u8], name: &str, context: &Context, wanted: &Wanted) ->
         let stretches = std::iter::once(lines.as_slice()).chain(lines.chunks(WANTED_LINES));
         let claim = stretches.into_iter().find_map(|stretch| {
             let sample = Sample { lines: stretch.to_vec(), name };
-            let claims = format::ALL.iter().filter_map(|definition| (definition.detect)(&sample, context));
+            let claims = format::ALL.iter().filter_map(|definition| {
+                let claim = (definition.detect)(&sample, context)?;
+                (definition.name == wanted.format || suits(&claim.format.name())).then_some(claim)
+            });
             claims
-                .filter(|claim| suits(&claim.format.name()))
                 .map(|claim| {
                     let part = stretch.len() as f64 / lines.len().max(1) as f64;
                     (claim.score * part * share, claim.format)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use stormtrace_logs::block::{self, Blocks, Recipe};
 use stormtrace_logs::carrier;
-use stormtrace_logs::detect::{self, Detected};
+use stormtrace_logs::detect::{self, Detected, Wanted};
 use stormtrace_logs::format::{ALL, Context, Definition, Memory, Sample};
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::record::Record;
@@ -88,6 +88,15 @@ fn examples_are_read_to_the_last_line() {
                 continue;
             };
             let name = detected.format.name();
+            // Both names may be asked for.
+            for format in [definition.name, example.name] {
+                let wanted = Wanted { format: format.to_owned(), carrier: None };
+                let asked =
+                    detect::detect_as(example.text.as_bytes(), example.file, &Context::default(), &wanted);
+                if asked.is_none_or(|asked| asked.format.name() != example.name) {
+                    wrong.push(format!("{what} is not read as {format} when told so"));
+                }
+            }
             let own = claimed(definition, example.text, example.file, detected.carrier);
             if name != example.name || own.as_deref() != Some(example.name) {
                 wrong.push(format!("{what} is {name}, by its own detector {own:?}, not {}", example.name));
