@@ -279,7 +279,10 @@ fn told(text: &str) -> Result<Told, String> {
         _ => (what, None),
     };
     let family = format.split_once(':').map_or(format, |(family, _)| family);
-    if !format::ALL.iter().any(|entry| entry.name == family || entry.name == format) {
+    let known = format::ALL.iter().any(|entry| {
+        [family, format].contains(&entry.name) || entry.examples.iter().any(|example| example.name == format)
+    });
+    if !known {
         return Err(format!("{format}: no such format (stormtrace formats lists them)"));
     }
     Ok(Told { path: PathBuf::from(path), wanted: Wanted { format: format.to_owned(), carrier } })
