@@ -54,10 +54,6 @@ impl Format for AnyLine {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, _raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         Ok(Record::Structure)
     }

@@ -20,6 +20,14 @@ pub enum Zone {
     LocalWithoutDate,
 }
 
+impl Zone {
+    /// The text names no zone: the stamp counts a wall clock.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        matches!(self, Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate)
+    }
+}
+
 /// One point in time with its zone and resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Stamp {

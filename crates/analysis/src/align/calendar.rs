@@ -97,7 +97,8 @@ fn move_to_year(us: i64, year: i64) -> i64 {
     start.saturating_add(into).saturating_sub(late)
 }
 
-fn jumps(stretches: &[Stretch]) -> impl Iterator<Item = (i64, &Stretch)> {
+/// Each jump between stretches, µs, and the stretch behind it.
+pub(super) fn jumps(stretches: &[Stretch]) -> impl Iterator<Item = (i64, &Stretch)> {
     stretches
         .iter()
         .zip(stretches.iter().skip(1))
@@ -109,8 +110,7 @@ fn jumps(stretches: &[Stretch]) -> impl Iterator<Item = (i64, &Stretch)> {
 /// as well be a hole; it is a change only if the input is by that hour longer than all others together (`window`).
 /// Says how many were undone.
 pub fn undo_daylight_changes(input: &mut Input, window: Option<(i64, i64)>) -> usize {
-    let zoneless =
-        matches!(input.partial.zone, Some(Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate));
+    let zoneless = input.partial.zone.is_some_and(Zone::is_local);
     if !zoneless && input.source != Some(Source::Host) {
         return 0;
     }

@@ -79,7 +79,7 @@ fn groups(inputs: &[Input], standings: &[Standing]) -> Vec<Group> {
     let mut groups: BTreeMap<(Source, bool, u32, bool, &str), Group> = BTreeMap::new();
     for (index, (input, standing)) in inputs.iter().zip(standings).enumerate() {
         let (Some(source), Some(zone)) = (input.source, input.partial.zone) else { continue };
-        let zoneless = matches!(zone, Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate);
+        let zoneless = zone.is_local();
         // The tools on a host have one clock and print it each in its own way; the kernel's log goes first, since it
         // alone has records that others share.
         let (sampler, format) = match source {

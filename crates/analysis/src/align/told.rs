@@ -7,7 +7,7 @@ use chrono::{DateTime, MappedLocalTime, Offset, TimeZone};
 use stormtrace_logs::format::Source;
 use stormtrace_logs::timestamp::{SECOND_US, Zone};
 
-use super::shift_input;
+use super::{calendar, shift_input};
 use crate::assemble::source_name;
 use crate::read::Input;
 
@@ -79,7 +79,7 @@ pub struct Zones {
 pub fn undo(input: &mut Input, zones: &Zones) -> Option<String> {
     let (source, stated) = (input.source?, input.partial.zone?);
     let own = zones.by_source.get(&source).copied();
-    let local = matches!(stated, Zone::Local | Zone::LocalWithoutYear | Zone::LocalWithoutDate);
+    let local = stated.is_local();
     let assumed = source == Source::Odoo && stated == Zone::Utc;
     if !local && !assumed {
         return own.map(|_| {
@@ -93,12 +93,8 @@ pub fn undo(input: &mut Input, zones: &Zones) -> Option<String> {
     let zone = own.or(zones.zoneless.filter(|_| local))?;
     // Lines from which a doubled hour is counted again.
     let stretches = input.partial.stretches.steady();
-    let again: Vec<u64> = stretches
-        .iter()
-        .zip(stretches.iter().skip(1))
-        .filter(|(before, after)| HOUR_BACK_US.contains(&(after.first_us.saturating_sub(before.last_us))))
-        .map(|(_, after)| after.line)
-        .collect();
+    let back = calendar::jumps(&stretches).filter(|(jump_us, _)| HOUR_BACK_US.contains(jump_us));
+    let again: Vec<u64> = back.map(|(_, stretch)| stretch.line).collect();
     let second = |line: u64| again.iter().any(|from| line >= *from);
     let first_us = input.partial.span.map_or(0, |span| span.0);
     let offset_s = zone.offset_s(first_us, false);

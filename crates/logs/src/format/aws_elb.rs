@@ -176,10 +176,6 @@ impl Format for LoadBalancer {
         Source::NginxAccess
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let read = if self.application { read_application } else { read_classic };
         read(&raw.text).ok_or("not_a_request")
@@ -239,13 +235,7 @@ mod tests {
         let record = read(CLASSIC.as_bytes(), false).unwrap();
         // The stamp is the beginning.
         assert_eq!((record.end.unwrap().us, record.request_time_us), (1_431_560_383_947_136, Some(1178)));
-        let raw = |text: &'static str| Raw {
-            text: Cow::Borrowed(text.as_bytes()),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = |text: &'static str| Raw::of(text.as_bytes());
         let format = LoadBalancer { application: false };
         assert!(matches!(format.parse(&raw(CLASSIC_TCP), &mut Memory::default()), Ok(Record::Structure)));
         assert_eq!(format.parse(&raw(IDLE), &mut Memory::default()).err(), Some("not_a_request"));

@@ -320,10 +320,6 @@ impl Format for AccessLog {
         Source::NginxAccess
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let Entry { mut record, stamp, tail } = read(&raw.text).ok_or("not_a_request")?;
         record.request_time_us = marked_duration_us(tail)
@@ -416,13 +412,7 @@ mod tests {
             (" 99999999999999999999us", None),
         ] {
             let line = [COMBINED, tail].concat();
-            let raw = Raw {
-                text: Cow::Borrowed(line.as_bytes()),
-                outer: None,
-                program: None,
-                pid: None,
-                orphan: false,
-            };
+            let raw = Raw::of(line.as_bytes());
             let Ok(Record::Access(record)) =
                 (AccessLog { name: "x", microseconds: false }).parse(&raw, &mut Memory::default())
             else {

@@ -190,13 +190,7 @@ mod tests {
     type Seen = (Option<i64>, String, u16, Option<i64>);
 
     fn probe(text: &str) -> Result<Seen, &'static str> {
-        let raw = Raw {
-            text: Cow::Borrowed(text.as_bytes()),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw::of(text.as_bytes());
         match Probes.parse(&raw, &mut Memory::default())? {
             Record::Probe(result) => Ok((
                 result.stamp.map(|stamp| stamp.us / SECOND_US),

@@ -10,7 +10,7 @@ pub(super) fn score(format: &dyn Format, sample: &Sample<'_>) -> Option<f64> {
     let (mut total, mut understood, mut samples) = (0u32, 0u32, 0u32);
     for line in sample.lines.iter().filter(|line| !line.trim_ascii().is_empty()) {
         total += 1;
-        let raw = Raw { text: line.as_ref().into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(line.as_ref());
         match format.parse(&raw, &mut memory) {
             Ok(Record::Structure) => understood += 1,
             Ok(_) => {
@@ -41,7 +41,7 @@ pub(super) fn score_records(format: &dyn Format, sample: &Sample<'_>) -> Option<
     let (mut total, mut understood, mut samples) = (0u32, 0u32, 0u32);
     for (from, to) in starts.iter().copied().zip(starts.iter().skip(1).copied()).chain(last) {
         let text = sample.lines.get(from..to).unwrap_or_default().join(b"\n".as_slice());
-        let raw = Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(text);
         total += 1;
         let parsed = format.parse(&raw, &mut memory);
         understood += u32::from(parsed.is_ok());

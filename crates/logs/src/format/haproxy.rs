@@ -233,10 +233,6 @@ impl Format for HttpLog {
         Source::NginxAccess
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         match read(&raw.text) {
             Some(record) => Ok(record),

@@ -89,10 +89,6 @@ impl Format for Iostat {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn sequential(&self) -> bool {
         true
     }
@@ -181,13 +177,7 @@ dm-0              0.00     0.00    0.12    0.13     4.41     1.05    44.30     0
         let mut memory = Memory::default();
         text.lines()
             .filter_map(|line| {
-                let raw = Raw {
-                    text: line.as_bytes().into(),
-                    outer: None,
-                    program: None,
-                    pid: None,
-                    orphan: false,
-                };
+                let raw = Raw::of(line.as_bytes());
                 match Iostat.parse(&raw, &mut memory).unwrap() {
                     Record::Host(sample) => Some(sample),
                     _ => None,
@@ -235,13 +225,7 @@ dm-0              0.00     0.00    0.12    0.13     4.41     1.05    44.30     0
         }
         for line in TEXT.lines() {
             for end in 0..=line.len() {
-                let raw = Raw {
-                    text: line.as_bytes()[..end].into(),
-                    outer: None,
-                    program: None,
-                    pid: None,
-                    orphan: false,
-                };
+                let raw = Raw::of(&line.as_bytes()[..end]);
                 let _ = Iostat.parse(&raw, &mut Memory::default());
             }
         }

@@ -164,10 +164,6 @@ impl Format for Kernel {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     /// The line that sets the clock dates those after it.
     fn sequential(&self) -> bool {
         true
@@ -218,13 +214,7 @@ mod tests {
 
     fn parse(text: &str, outer: Option<i64>, program: Option<&'static [u8]>) -> Result<Seen, &'static str> {
         let outer = outer.map(|us| Stamp::utc(us, SECOND_US));
-        let raw = Raw {
-            text: Cow::Borrowed(text.as_bytes()),
-            outer,
-            program: program.map(Cow::Borrowed),
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw { outer, program: program.map(Cow::Borrowed), ..Raw::of(text.as_bytes()) };
         match Kernel.parse(&raw, &mut Memory::default())? {
             Record::Kernel(record) => {
                 let name = String::from_utf8_lossy(record.killed_name).into_owned();
@@ -272,7 +262,7 @@ mod tests {
         let mut memory = Memory::default();
         let mut at = |text: &str| {
             let text = Cow::Owned(text.as_bytes().to_vec());
-            let raw = Raw { text, outer: None, program: None, pid: None, orphan: false };
+            let raw = Raw::of(text);
             match Kernel.parse(&raw, &mut memory) {
                 Ok(Record::Kernel(record)) => Some(record.stamp.us),
                 Ok(_) => None,

@@ -85,6 +85,14 @@ pub struct Raw<'a> {
     pub orphan: bool,
 }
 
+impl<'a> Raw<'a> {
+    /// Lines of which no carrier told anything.
+    #[must_use]
+    pub fn of(text: impl Into<Cow<'a, [u8]>>) -> Self {
+        Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false }
+    }
+}
+
 /// What a sequential format remembers from one record of a file to the next (header columns, date, zone).
 #[derive(Debug, Default, Clone)]
 pub struct Memory {
@@ -132,8 +140,11 @@ pub trait Format: Send + Sync {
     fn name(&self) -> String;
     /// Which part of the stack it speaks for.
     fn source(&self) -> Source;
-    /// Whether this line begins a record. Must depend on the line alone.
-    fn starts_record(&self, line: &[u8]) -> bool;
+    /// Whether this line begins a record; unless a format says otherwise every line is one. Must depend on the line alone.
+    fn starts_record(&self, line: &[u8]) -> bool {
+        let _ = line;
+        true
+    }
     /// Whether records must be parsed in file order by one thread, with `Memory` carried along.
     fn sequential(&self) -> bool {
         false

@@ -202,10 +202,6 @@ impl Format for AccessLog {
         Source::NginxAccess
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let line = line_of(&raw.text);
         self.format
@@ -234,7 +230,7 @@ mod tests {
     const BARE: &str = r#"203.0.113.44 - - [23/Nov/2026:18:36:14 +0000] "GET /acme/report/valuation?seconds=150&view=board HTTP/1.1" 502 150 "http://erp.acme.example/web" "Mozilla/5.0 (X11)" "203.0.113.44" 29.261 29.261 ."#;
 
     fn raw(text: &[u8]) -> Raw<'_> {
-        Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false }
+        Raw::of(text)
     }
 
     fn claim(lines: &[&str], context: &Context) -> Option<Claim> {

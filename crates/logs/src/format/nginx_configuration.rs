@@ -489,13 +489,7 @@ http {
         assert_eq!((format.name().as_str(), format.starts_record(b"http {")), ("nginx.conf", false));
         assert!(score > 0.9);
         for cut in 0..REAL.len() {
-            let raw = Raw {
-                text: Cow::Borrowed(&REAL.as_bytes()[..cut]),
-                outer: None,
-                program: None,
-                pid: None,
-                orphan: false,
-            };
+            let raw = Raw::of(&REAL.as_bytes()[..cut]);
             let _ = format.parse(&raw, &mut Memory::default());
         }
         // Half a file still says what it says, and that it is half.

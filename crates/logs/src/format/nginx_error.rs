@@ -393,8 +393,7 @@ mod tests {
         for line in [REFUSED, TIMEOUT, RELOAD] {
             for cut in 0..line.len() {
                 let text = &line.as_bytes()[..cut];
-                let raw =
-                    Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false };
+                let raw = Raw::of(text);
                 assert_eq!(ErrorLog.parse(&raw, &mut Memory::default()).is_ok(), read(text).is_ok());
                 assert_eq!(ErrorLog.starts_record(text), cut >= 21);
             }

@@ -2,8 +2,6 @@
 //!
 //! `YYYY-MM-DD HH:MM:SS,mmm PID LEVEL DB LOGGER: MESSAGE`, then the lines of a traceback or of a query.
 
-use std::borrow::Cow;
-
 use memchr::{memchr, memmem, memrchr};
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till1, take_until, take_while1};
@@ -34,7 +32,7 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
             starting += 1;
             // Some dialects have no time of their own; whether the carrier has one shows on reading.
             let outer = Some(Stamp::utc(0, 1));
-            let raw = Raw { text: Cow::Borrowed(line), outer, program: None, pid: None, orphan: false };
+            let raw = Raw { outer, ..Raw::of(line.as_ref()) };
             understood += u32::from(Odoo.parse(&raw, &mut Memory::default()).is_ok());
         }
     }

@@ -159,13 +159,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Option<(String, String)>, &'static str> {
-        let raw = Raw {
-            text: Cow::Borrowed(text.as_bytes()),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw::of(text.as_bytes());
         match Configuration.parse(&raw, &mut Memory::default())? {
             Record::Settings(mut settings) => Ok(settings.pop().map(|setting| (setting.name, setting.value))),
             _ => Ok(None),

@@ -158,13 +158,7 @@ mod tests {
     fn rows() {
         let format = LoggingTable { columns: header(HEADER.as_bytes()).unwrap() };
         let parse = |text: &str, check: &dyn Fn(OdooEvent<'_>)| {
-            let raw = Raw {
-                text: Cow::Borrowed(text.as_bytes()),
-                outer: None,
-                program: None,
-                pid: None,
-                orphan: false,
-            };
+            let raw = Raw::of(text.as_bytes());
             match format.parse(&raw, &mut Memory::default()) {
                 Ok(Record::Odoo(record)) => check(record.event),
                 other => panic!("{other:?}"),
@@ -181,10 +175,7 @@ mod tests {
         );
         for length in 0..REQUEST.len() {
             let text = Cow::Borrowed(&REQUEST.as_bytes()[..length]);
-            let _ = format.parse(
-                &Raw { text, outer: None, program: None, pid: None, orphan: false },
-                &mut Memory::default(),
-            );
+            let _ = format.parse(&Raw::of(text), &mut Memory::default());
         }
         assert!(header(b"\"Created on\",\"Name\",\"Level\",\"Message\",\"Path\",\"Function\"").is_some());
         assert!(header(b"id,name,level,message").is_none() && header(b"").is_none());

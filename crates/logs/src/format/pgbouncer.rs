@@ -238,13 +238,7 @@ mod tests {
     const STATS: &str = "2026-11-23 18:23:20.123 UTC [1] LOG stats: 12 xacts/s, 33 queries/s, in 4012 B/s, out 9077 B/s, xact 1200 us, query 800 us, wait 120345 us";
 
     fn parse(text: &str) -> Result<(Zone, u32, Option<u16>, PostgresEvent), &'static str> {
-        let raw = Raw {
-            text: Cow::Borrowed(text.as_bytes()),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw::of(text.as_bytes());
         match PgBouncer.parse(&raw, &mut Memory::default())? {
             Record::Postgres(record) => Ok((record.stamp.zone, record.pid, record.client_port, record.event)),
             _ => Err("structure"),
@@ -271,13 +265,7 @@ mod tests {
         }
         let plain = CLOSING.split_once("] ").unwrap().1;
         assert_eq!(parse(plain), Err("no_timestamp"));
-        let raw = Raw {
-            text: Cow::Borrowed(plain.as_bytes()),
-            outer: Some(Stamp::utc(5, 1)),
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw { outer: Some(Stamp::utc(5, 1)), ..Raw::of(plain.as_bytes()) };
         assert!(PgBouncer.parse(&raw, &mut Memory::default()).is_ok());
     }
 

@@ -241,10 +241,6 @@ impl Format for Configuration {
         Source::Configuration
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         if structure(&raw.text) {
             return Ok(Record::Structure);
@@ -263,13 +259,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Option<(String, String)>, &'static str> {
-        let raw = Raw {
-            text: Cow::Borrowed(text.as_bytes()),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw::of(text.as_bytes());
         match Configuration.parse(&raw, &mut Memory::default())? {
             Record::Settings(mut settings) => Ok(settings.pop().map(|setting| (setting.name, setting.value))),
             _ => Ok(None),

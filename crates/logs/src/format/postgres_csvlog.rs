@@ -233,7 +233,7 @@ mod tests {
         \"database system is ready to accept connections\",,,,,,,,,\"\",\"checkpointer\",,0";
 
     fn raw(text: &[u8]) -> Raw<'_> {
-        Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false }
+        Raw::of(text)
     }
 
     #[test]

@@ -265,7 +265,7 @@ mod tests {
     const READY: &str = r#"{"timestamp":"2026-11-23 18:24:34.427 UTC","pid":12106,"txid":0,"error_severity":"LOG","message":"database system is ready to accept connections"}"#;
 
     fn raw(text: &[u8]) -> Raw<'_> {
-        Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false }
+        Raw::of(text)
     }
 
     #[test]

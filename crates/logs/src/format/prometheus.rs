@@ -323,13 +323,7 @@ node_scrape_collector_success{{collector=\"x\"}} NaN
         assert_eq!(detect(&sample(&texts.concat()), &Context::default()).unwrap().score, 1.0);
         let mut memory = Memory::default();
         let mut read = |text: &str| {
-            let raw = Raw {
-                text: text.trim_end().as_bytes().into(),
-                outer: None,
-                program: None,
-                pid: None,
-                orphan: false,
-            };
+            let raw = Raw::of(text.trim_end().as_bytes());
             match Exposition.parse(&raw, &mut memory).unwrap() {
                 Record::Host(sample) => sample,
                 other => panic!("{other:?}"),

@@ -118,7 +118,7 @@ mod tests {
 {"metric":{"__name__":"node_load1","instance":"b"},"values":[[1795458030,"0.5"],[1795458045.077,"NaN"]]}]}}"#;
 
     fn read(text: &str) -> Result<Vec<HostSample>, &'static str> {
-        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(text.as_bytes());
         Answer.parse(&raw, &mut Memory::default()).map(|record| match record {
             Record::Hosts(samples) => samples,
             _ => Vec::new(),

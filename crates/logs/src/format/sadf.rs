@@ -78,10 +78,6 @@ impl Format for Database {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn sequential(&self) -> bool {
         true
     }
@@ -139,7 +135,7 @@ vm;5;2026-11-23 18:28:15 UTC;13;327;9.79;11.25;7.31;2";
         text: &[u8],
         memory: &mut Memory,
     ) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(text);
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,

@@ -168,7 +168,7 @@ xmlns=\"https://sysstat.github.io\">
 \t\t</statistics>";
 
     fn read(text: &str) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(text.as_bytes());
         Xml.parse(&raw, &mut Memory::default()).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,

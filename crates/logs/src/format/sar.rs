@@ -194,10 +194,6 @@ impl Format for Sar {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn sequential(&self) -> bool {
         true
     }
@@ -304,13 +300,7 @@ Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
         let mut memory = Memory::default();
         text.lines()
             .filter_map(|line| {
-                let raw = Raw {
-                    text: line.as_bytes().into(),
-                    outer: None,
-                    program: None,
-                    pid: None,
-                    orphan: false,
-                };
+                let raw = Raw::of(line.as_bytes());
                 match SAR.parse(&raw, &mut memory).unwrap() {
                     Record::Host(sample) => Some(sample),
                     _ => None,
@@ -443,18 +433,11 @@ Average:        all     85.10      0.00     14.70      0.10      0.00      0.10
         for row in USE.lines() {
             for end in 0..=row.len() {
                 let mut memory = Memory { day_us: Some(0), ..Memory::default() };
-                let raw = Raw {
-                    text: row.as_bytes()[..end].into(),
-                    outer: None,
-                    program: None,
-                    pid: None,
-                    orphan: false,
-                };
+                let raw = Raw::of(&row.as_bytes()[..end]);
                 let _ = SAR.parse(&raw, &mut memory);
             }
         }
-        let raw =
-            Raw { text: b"\xff\xfe".as_slice().into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(b"\xff\xfe".as_slice());
         assert!(SAR.parse(&raw, &mut Memory::default()).is_err());
     }
 }

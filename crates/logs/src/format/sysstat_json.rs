@@ -417,18 +417,11 @@ mod tests {
     fn broken() {
         for text in [SADF, MPSTAT, IOSTAT] {
             for end in 0..=text.len() {
-                let raw = Raw {
-                    text: text.as_bytes()[..end].into(),
-                    outer: None,
-                    program: None,
-                    pid: None,
-                    orphan: false,
-                };
+                let raw = Raw::of(&text.as_bytes()[..end]);
                 let _ = Json { name: "sadf" }.parse(&raw, &mut Memory::default());
             }
         }
-        let raw =
-            Raw { text: SADF.as_bytes()[..200].into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(&SADF.as_bytes()[..200]);
         assert_eq!(Json { name: "sadf" }.parse(&raw, &mut Memory::default()).err(), Some("truncated_json"));
     }
 

@@ -171,10 +171,6 @@ impl Format for AccessLog {
         Source::NginxAccess
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         if self.json { read_json(&raw.text) } else { read_common(&raw.text) }.ok_or("not_a_request")
     }

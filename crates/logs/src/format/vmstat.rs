@@ -83,10 +83,6 @@ impl Format for Vmstat {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn sequential(&self) -> bool {
         true
     }
@@ -172,7 +168,7 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         text: &str,
         memory: &mut Memory,
     ) -> Result<Option<HostSample>, &'static str> {
-        let raw = Raw { text: text.as_bytes().into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(text.as_bytes());
         format.parse(&raw, memory).map(|record| match record {
             Record::Host(sample) => Some(sample),
             _ => None,
@@ -239,13 +235,7 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
         for end in 0..=row.len() {
             let _ = read(&Vmstat::default(), &row[..end], &mut Memory::default());
         }
-        let raw = Raw {
-            text: b"\xff\xfe 1 2".as_slice().into(),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw::of(b"\xff\xfe 1 2".as_slice());
         assert!(Vmstat::default().parse(&raw, &mut Memory::default()).is_err());
     }
 }

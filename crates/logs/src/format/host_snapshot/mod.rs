@@ -264,10 +264,6 @@ impl Format for Snapshots {
         Source::Host
     }
 
-    fn starts_record(&self, _line: &[u8]) -> bool {
-        true
-    }
-
     fn sequential(&self) -> bool {
         true
     }

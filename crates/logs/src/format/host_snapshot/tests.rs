@@ -12,7 +12,7 @@ fn read_all(text: &str, name: &str) -> (String, Vec<HostSample>) {
     let mut memory = Memory::default();
     let mut samples = Vec::new();
     for line in text.lines() {
-        let raw = Raw { text: line.as_bytes().into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(line.as_bytes());
         match claim.format.parse(&raw, &mut memory) {
             Ok(Record::Host(sample)) => samples.push(sample),
             Ok(_) => {}

@@ -74,7 +74,6 @@ fn bare(text: &[u8]) -> Option<(Stamp, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
 
     use super::super::Odoo;
     use super::*;
@@ -82,8 +81,7 @@ mod tests {
 
     fn with<R>(text: &str, check: impl FnOnce(Result<&OdooRecord<'_>, &'static str>) -> R) -> R {
         let outer = Some(Stamp::utc(7, 1));
-        let raw =
-            Raw { text: Cow::Borrowed(text.as_bytes()), outer, program: None, pid: None, orphan: false };
+        let raw = Raw { outer, ..Raw::of(text.as_bytes()) };
         match Odoo.parse(&raw, &mut Memory::default()) {
             Ok(Record::Odoo(record)) => check(Ok(&record)),
             Ok(other) => panic!("{other:?}"),
@@ -109,13 +107,7 @@ mod tests {
             assert!(matches!(record.event, OdooEvent::WorkerException { pid: 20434 }));
             assert!(record.detail.starts_with(b"Traceback"));
         });
-        let raw = Raw {
-            text: Cow::Borrowed(REQUEST.as_bytes()),
-            outer: None,
-            program: None,
-            pid: None,
-            orphan: false,
-        };
+        let raw = Raw::of(REQUEST.as_bytes());
         assert_eq!(Odoo.parse(&raw, &mut Memory::default()).err(), Some("no_timestamp"));
     }
 

@@ -1,7 +1,9 @@
+use std::borrow::Cow;
+
 use super::*;
 
 fn raw(text: &str) -> Raw<'_> {
-    Raw { text: Cow::Borrowed(text.as_bytes()), outer: None, program: None, pid: None, orphan: false }
+    Raw::of(text.as_bytes())
 }
 
 fn with<T>(text: &str, look: impl FnOnce(&OdooRecord<'_>) -> T) -> T {

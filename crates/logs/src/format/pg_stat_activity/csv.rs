@@ -156,7 +156,7 @@ pub(in super::super) fn score(format: &dyn Format, sample: &Sample<'_>) -> f64 {
             .get(*from..to.unwrap_or(sample.lines.len()))
             .unwrap_or_default()
             .join(b"\n".as_slice());
-        let raw = Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false };
+        let raw = Raw::of(text);
         let parsed = format.parse(&raw, &mut Memory::default()).is_ok();
         if parsed || to.is_some() {
             total += 1;

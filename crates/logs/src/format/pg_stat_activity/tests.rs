@@ -7,7 +7,7 @@ fn claim(text: &str, name: &'static str) -> Option<Claim> {
 }
 
 fn raw(text: &[u8]) -> Raw<'_> {
-    Raw { text: text.into(), outer: None, program: None, pid: None, orphan: false }
+    Raw::of(text)
 }
 
 fn check<R>(format: &dyn Format, text: &str, with: impl FnOnce(ActivitySnapshot<'_>) -> R) -> R {

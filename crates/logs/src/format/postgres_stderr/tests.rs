@@ -9,7 +9,7 @@ const BADGER: &str = "2026-11-23 18:33:11 UTC [22502]: [1-1] user=odoo,db=o15,ap
 const BACKGROUND: &str = "2026-11-23 18:33:44 UTC [28020]: [2-1] user=,db=,app=,client= STATEMENT:  ";
 
 fn raw(text: &[u8]) -> Raw<'_> {
-    Raw { text: Cow::Borrowed(text), outer: None, program: None, pid: None, orphan: false }
+    Raw::of(text)
 }
 
 fn format(pattern: &str) -> StderrLog {
@@ -200,8 +200,7 @@ fn syslog() {
     ] {
         let (first, second) = text.split_once('\n').unwrap();
         assert!(format.starts_record(first.as_bytes()) && !format.starts_record(second.as_bytes()), "{text}");
-        let input =
-            Raw { text: Cow::Borrowed(text.as_bytes()), outer, program: None, pid: None, orphan: false };
+        let input = Raw { outer, ..Raw::of(text.as_bytes()) };
         let Ok(Record::Postgres(record)) = format.parse(&input, &mut Memory::default()) else { panic!() };
         assert_eq!(record.stamp.us, 5);
         let message = String::from_utf8_lossy(&record.message);
