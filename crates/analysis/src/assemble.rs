@@ -20,8 +20,8 @@ use crate::report::{
 };
 use crate::service::Services;
 use crate::{
-    action, align, copies, correlate, extremes, finding, impact, interval, link, policy, queue, recovery,
-    timeline, worker_time,
+    action, align, copies, correlate, extremes, finding, gaps, impact, interval, link, policy, queue,
+    recovery, timeline, worker_time,
 };
 
 /// How to analyse.
@@ -43,9 +43,6 @@ pub struct Options {
 
 /// Most gaps of one input that a report lists.
 const MOST_GAPS: usize = 1000;
-
-/// A gap in a source longer than this ends a stretch of coverage, µs.
-const COVERAGE_GAP_US: i64 = 300_000_000;
 
 struct Gathered {
     inputs: Vec<read::Input>,
@@ -280,7 +277,7 @@ fn coverage(
         .into_iter()
         .map(|(name, times)| {
             let spans = times
-                .chunk_by(|a, b| b - a <= COVERAGE_GAP_US)
+                .chunk_by(|a, b| b - a <= gaps::SILENCE_US)
                 .filter_map(|span| Some((Time(*span.first()?), Time(*span.last()?))))
                 .collect();
             (name, spans)

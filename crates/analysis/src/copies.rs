@@ -27,6 +27,12 @@ pub struct Standing {
     pub stream: u32,
 }
 
+/// The stream of an input, of all of theirs.
+#[must_use]
+pub fn stream_of(streams: &[u32], input: u32) -> u32 {
+    streams.get(input as usize).copied().unwrap_or(0)
+}
+
 /// Decides for every input, and removes from its events what a richer copy holds.
 pub fn settle(inputs: &mut [Input]) -> Vec<Standing> {
     let mut standings = vec![Standing::default(); inputs.len()];

@@ -1,7 +1,7 @@
 //! What is kept of the records: compact owned events, each with its line, and the tables that their texts live in.
 
 use rustc_hash::FxHashMap;
-use stormtrace_logs::record::{ActivityCounts, Exception, Listener, NginxLifecycle, UpstreamFailure};
+use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecycle, UpstreamFailure};
 
 /// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
 const MOST_TEXTS: usize = 200_000;
@@ -357,45 +357,15 @@ pub struct Snapshot {
     pub line: u64,
 }
 
-/// One host sample. The fields are those of the log crate's `HostSample`.
+/// One host sample.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Host {
     /// End of the interval, µs.
     pub us: i64,
     /// Length of the interval, µs: the time since the capture's sample before; 0 for one alone.
     pub step_us: i64,
-    /// Busy, percent.
-    pub cpu_busy_percent: Option<f64>,
-    /// I/O wait, percent.
-    pub io_wait_percent: Option<f64>,
-    /// Blocked processes.
-    pub blocked: Option<u32>,
-    /// Run queue.
-    pub run_queue: Option<u32>,
-    /// Free memory, bytes.
-    pub memory_free_bytes: Option<u64>,
-    /// Memory that programs could still get, bytes.
-    pub memory_available_bytes: Option<u64>,
-    /// Memory of one container, percent of its limit.
-    pub memory_of_limit_percent: Option<f64>,
-    /// Swap traffic, KiB/s.
-    pub swap_kib_s: Option<f64>,
-    /// Time in which tasks waited for a processor, percent.
-    pub cpu_pressure_percent: Option<f64>,
-    /// … for storage.
-    pub io_pressure_percent: Option<f64>,
-    /// … for memory.
-    pub memory_pressure_percent: Option<f64>,
-    /// Time in which one device was busy, percent.
-    pub device_busy_percent: Option<f64>,
-    /// Periods in which a control group was throttled, percent.
-    pub throttled_percent: Option<f64>,
-    /// Kills in a control group since the sample before.
-    pub out_of_memory_kills: Option<u64>,
-    /// Connections that accept queues of the host had no room for since the sample before.
-    pub listen_overflows: Option<u64>,
-    /// A listening socket and its accept queue.
-    pub listener: Option<Listener>,
+    /// What was sampled. The stamp is taken off: `us` is moved with the clocks.
+    pub figures: HostSample,
     /// Input number.
     pub input: u32,
     /// Line.

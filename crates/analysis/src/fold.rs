@@ -124,28 +124,8 @@ impl Partial {
         if sample.since_boot {
             return;
         }
-        self.events.host.push(Host {
-            us,
-            step_us: 0,
-            cpu_busy_percent: sample.cpu_busy_percent,
-            io_wait_percent: sample.io_wait_percent,
-            blocked: sample.blocked,
-            run_queue: sample.run_queue,
-            memory_free_bytes: sample.memory_free_bytes,
-            memory_available_bytes: sample.memory_available_bytes,
-            memory_of_limit_percent: sample.memory_of_limit_percent,
-            swap_kib_s: sample.swap_kib_s,
-            cpu_pressure_percent: sample.cpu_pressure_percent,
-            io_pressure_percent: sample.io_pressure_percent,
-            memory_pressure_percent: sample.memory_pressure_percent,
-            device_busy_percent: sample.device_busy_percent,
-            throttled_percent: sample.throttled_percent,
-            out_of_memory_kills: sample.out_of_memory_kills,
-            listen_overflows: sample.listen_overflows,
-            listener: sample.listener,
-            input: 0,
-            line,
-        });
+        let figures = logs::HostSample { stamp: None, ..*sample };
+        self.events.host.push(Host { us, step_us: 0, figures, input: 0, line });
     }
 
     fn odoo(&mut self, record: &logs::OdooRecord<'_>, line: u64) {

@@ -4,6 +4,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use stormtrace_logs::timestamp::SECOND_US;
 
+use crate::copies::stream_of;
 use crate::events::{Access, Events, Lane, OdooFact, Served};
 use crate::lives::{Death, Reason};
 
@@ -198,7 +199,7 @@ impl Services {
             access,
             served: Some(number),
             death: None,
-            stream: streams.get(served.input as usize).copied().unwrap_or(0),
+            stream: stream_of(streams, served.input),
             pid: served.pid,
             arrived_us: request.filter(|it| it.request_time_us.is_some()).map(Access::arrival_us),
             accepted_us: accepted(served),
@@ -272,7 +273,7 @@ fn clients_tell(events: &Events) -> bool {
 /// When the workers that were killed had been seen free.
 fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap<(u32, u32), Vec<Free>> {
     let killed: FxHashSet<(u32, u32)> = deaths.iter().map(|death| (death.stream, death.pid)).collect();
-    let stream = |input: u32| streams.get(input as usize).copied().unwrap_or(0);
+    let stream = |input: u32| stream_of(streams, input);
     let mut free: FxHashMap<(u32, u32), Vec<Free>> = FxHashMap::default();
     let mut note = |input: u32, pid: u32, us: i64, born: bool| {
         let worker = (stream(input), pid);

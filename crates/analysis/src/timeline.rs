@@ -74,7 +74,8 @@ pub fn draw(events: &Events, deaths: &[Death], window: (i64, i64)) -> Timeline {
     }
     for sample in &events.host {
         if let Some(index) = at(sample.us) {
-            line.cpu_busy_percent[index] = larger(line.cpu_busy_percent[index], sample.cpu_busy_percent);
+            line.cpu_busy_percent[index] =
+                larger(line.cpu_busy_percent[index], sample.figures.cpu_busy_percent);
         }
     }
     line

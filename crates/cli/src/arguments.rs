@@ -117,7 +117,7 @@ pub struct Reading {
     /// Read a file as what you say it is, such as odoo=strange.log or nginx-access:compose=proxy.txt (repeatable;
     /// `stormtrace formats` lists the names)
     #[arg(long, value_name = "FORMAT[:CARRIER]=PATH", value_parser = told)]
-    pub input: Vec<Told>,
+    pub input: Vec<(PathBuf, Wanted)>,
     /// Zone of stamps that name none, where nothing in the capture tells it: UTC, +02:00 or Europe/Brussels
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<ToldZone>,
@@ -258,17 +258,8 @@ fn duration_us(text: &str) -> Result<i64, String> {
         .ok_or_else(|| format!("{text}: not a time from 10s to 7d, such as 15m"))
 }
 
-/// A file and what it is to be read as.
-#[derive(Debug, Clone)]
-pub struct Told {
-    /// The file.
-    pub path: PathBuf,
-    /// What it is.
-    pub wanted: Wanted,
-}
-
 /// `FORMAT[:CARRIER]=PATH`. Names of formats hold colons too: what follows the last one is a carrier if one is called so.
-fn told(text: &str) -> Result<Told, String> {
+fn told(text: &str) -> Result<(PathBuf, Wanted), String> {
     let (what, path) = text
         .split_once('=')
         .filter(|(what, path)| !what.is_empty() && !path.is_empty())
@@ -285,7 +276,7 @@ fn told(text: &str) -> Result<Told, String> {
     if !known {
         return Err(format!("{format}: no such format (stormtrace formats lists them)"));
     }
-    Ok(Told { path: PathBuf::from(path), wanted: Wanted { format: format.to_owned(), carrier } })
+    Ok((PathBuf::from(path), Wanted { format: format.to_owned(), carrier }))
 }
 
 /// `SOURCE=ZONE`.

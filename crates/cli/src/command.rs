@@ -61,12 +61,9 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     if !matches!(arguments.format.as_str(), "text" | "json") {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
-    let options = options(&arguments.reading)?;
+    let options = options(&arguments.reading, false)?;
     let paths = all_paths(&arguments.paths, &arguments.reading);
-    let report = in_pool(&arguments.reading, || {
-        let _shown = options.read.progress.as_ref().and_then(|progress| progress::show(progress, false));
-        stormtrace_analysis::inspect(&paths, &options)
-    })?;
+    let report = in_pool(&arguments.reading, &options, || stormtrace_analysis::inspect(&paths, &options))?;
     let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
     output::print(|options, out| write(&report, options, out), &arguments.reading, View::Inputs)?;
     Ok(exit_code::PASS)
@@ -79,24 +76,21 @@ fn report(
     policy: PolicyInForce,
     quiet: bool,
 ) -> Result<Report> {
-    let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading)? };
+    let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading, quiet)? };
     let paths = all_paths(paths, reading);
-    in_pool(reading, || {
-        let _shown = options.read.progress.as_ref().and_then(|progress| progress::show(progress, quiet));
-        stormtrace_analysis::analyze(&paths, &options)
-    })
+    in_pool(reading, &options, || stormtrace_analysis::analyze(&paths, &options))
 }
 
 /// The paths given, and those of `--input`.
 fn all_paths(paths: &[PathBuf], reading: &Reading) -> Vec<PathBuf> {
-    paths.iter().chain(reading.input.iter().map(|told| &told.path)).cloned().collect()
+    paths.iter().chain(reading.input.iter().map(|(path, _)| path)).cloned().collect()
 }
 
-fn options(reading: &Reading) -> Result<stormtrace_analysis::Options> {
+fn options(reading: &Reading, quiet: bool) -> Result<stormtrace_analysis::Options> {
     let mut read = stormtrace_analysis::read::Options {
         nginx_log_formats: reading.nginx_log_format.clone(),
-        progress: Some(Arc::default()),
-        told: reading.input.iter().map(|told| (told.path.clone(), told.wanted.clone())).collect(),
+        progress: progress::is_watched(quiet).then(Arc::default),
+        told: reading.input.clone(),
         ..Default::default()
     };
     for setting in &reading.limit {
@@ -131,14 +125,16 @@ fn read_policy(path: &Path) -> Result<PolicyInForce> {
     Ok(PolicyInForce { name, settings })
 }
 
-/// Runs `work` on the number of threads asked for.
+/// Runs `work` on the number of threads asked for, and shows how far it has come where somebody looks.
 fn in_pool<E: Into<anyhow::Error> + Send>(
     arguments: &Reading,
+    options: &stormtrace_analysis::Options,
     work: impl FnOnce() -> Result<Report, E> + Send,
 ) -> Result<Report> {
     let mut builder = rayon::ThreadPoolBuilder::new();
     if let Some(threads) = arguments.threads {
         builder = builder.num_threads(threads.clamp(1, 256));
     }
+    let _shown = options.read.progress.as_ref().map(progress::show);
     builder.build().context("no threads")?.install(work).map_err(Into::into)
 }

@@ -22,11 +22,13 @@ pub struct Shown {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts to show `progress`; `None` where nobody looks: no terminal, `-q`, a pipeline.
-pub fn show(progress: &Arc<Progress>, quiet: bool) -> Option<Shown> {
-    if quiet || !io::stderr().is_terminal() || std::env::var_os("CI").is_some() {
-        return None;
-    }
+/// Whether anybody looks: not with `-q`, without a terminal or in a pipeline.
+pub fn is_watched(quiet: bool) -> bool {
+    !quiet && io::stderr().is_terminal() && std::env::var_os("CI").is_none()
+}
+
+/// Starts to show `progress`.
+pub fn show(progress: &Arc<Progress>) -> Shown {
     let (progress, stop) = (Arc::clone(progress), Arc::new(AtomicBool::new(false)));
     let stopped = Arc::clone(&stop);
     let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
@@ -44,7 +46,7 @@ pub fn show(progress: &Arc<Progress>, quiet: bool) -> Option<Shown> {
             let _ = write!(io::stderr(), "{CLEAR}");
         }
     });
-    Some(Shown { stop, thread: thread.ok() })
+    Shown { stop, thread: thread.ok() }
 }
 
 impl Drop for Shown {
@@ -64,7 +66,7 @@ fn line(read: u64, total: u64, elapsed: Duration, current: &str) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let rate = read as f64 / seconds;
     let (unit, name) = if total.max(read) as f64 >= GIB { (GIB, "GiB") } else { (MIB, "MiB") };
-    let mut line = if total > 0 && read >= total {
+    let line = if total > 0 && read >= total {
         format!("read {:.1} {name}, explaining", read as f64 / unit)
     } else if total > read {
         let left = if rate > 0.0 { (total - read) as f64 / rate } else { 0.0 };
@@ -78,8 +80,11 @@ fn line(read: u64, total: u64, elapsed: Duration, current: &str) -> String {
         format!("read {:.1} {name}, {:.0} MiB/s  {current}", read as f64 / unit, rate / MIB)
     };
     // A file's name may hold anything.
-    line.retain(|character| !character.is_control());
-    line.chars().filter(|character| character.is_ascii() || character.is_alphanumeric()).take(WIDTH).collect()
+    let harmless = |character: &char| match character.is_ascii() {
+        true => !character.is_ascii_control(),
+        false => character.is_alphanumeric(),
+    };
+    line.chars().filter(harmless).take(WIDTH).collect()
 }
 
 #[cfg(test)]

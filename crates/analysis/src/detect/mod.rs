@@ -77,7 +77,7 @@ impl Picture<'_> {
     /// The stream an input belongs to.
     #[must_use]
     pub fn stream(&self, input: u32) -> u32 {
-        self.streams.get(input as usize).copied().unwrap_or(0)
+        crate::copies::stream_of(self.streams, input)
     }
 
     fn is_cron(&self, death: &Death) -> bool {

@@ -114,7 +114,7 @@ fn same_errors(picture: &Picture<'_>) -> Vec<(u32, i64, Owner)> {
     let mut at_odoo: FxHashMap<u64, Vec<(i64, Process)>> = FxHashMap::default();
     for event in &picture.events.odoo {
         if let Some(class) = database_exception(event.fact) {
-            let stream = picture.streams.get(event.input as usize).copied().unwrap_or(0);
+            let stream = picture.stream(event.input);
             at_odoo.entry(class).or_default().push((event.us, (stream, event.pid)));
         }
     }

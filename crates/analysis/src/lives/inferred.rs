@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::{BEAT_US, End, Life, Reason, Role, Told};
+use crate::copies::stream_of;
 use crate::events::{Events, OdooFact};
 
 /// A server forks its first workers within this of saying that it runs, µs.
@@ -30,16 +31,6 @@ pub fn ends(events: &Events, streams: &[u32], lives: &mut [Life]) -> Vec<(Role, 
             with_the_server(life, marks);
         }
     }
-    let mut spoken: FxHashMap<u32, Vec<i64>> = FxHashMap::default();
-    for (input, us) in events
-        .odoo
-        .iter()
-        .map(|event| (event.input, event.us))
-        .chain(events.served.iter().map(|request| (request.input, request.end_us)))
-    {
-        spoken.entry(streams.get(input as usize).copied().unwrap_or(0)).or_default().push(us);
-    }
-    spoken.values_mut().for_each(|times| times.sort_unstable());
     let mut keys: Vec<(u32, Role)> = lives
         .iter()
         .filter(|life| matches!(life.role, Role::Http | Role::Cron))
@@ -51,8 +42,7 @@ pub fn ends(events: &Events, streams: &[u32], lives: &mut [Life]) -> Vec<(Role, 
     keys.into_iter()
         .flat_map(|(stream, role)| {
             let marks = marks.get(&stream).unwrap_or(&nothing);
-            let spoken = spoken.get(&stream).map(Vec::as_slice).unwrap_or_default();
-            vanished(lives, (stream, role), marks, spoken)
+            vanished(lives, role, marks, &Log { events, streams, stream })
         })
         .collect()
 }
@@ -74,7 +64,7 @@ fn marks(events: &Events, streams: &[u32], lives: &[Life]) -> Marks {
             OdooFact::HttpServiceRunning => Mark::Start,
             _ => continue,
         };
-        let stream = streams.get(event.input as usize).copied().unwrap_or(0);
+        let stream = stream_of(streams, event.input);
         if matches!(mark, Mark::Start) && outlived(stream, event.us) {
             continue;
         }
@@ -141,28 +131,52 @@ fn with_the_server(life: &mut Life, marks: &[(Told, Mark)]) {
     };
 }
 
+/// The log of one stream.
+struct Log<'l> {
+    events: &'l Events,
+    streams: &'l [u32],
+    stream: u32,
+}
+
+impl Log<'_> {
+    fn holds(&self, input: u32) -> bool {
+        stream_of(self.streams, input) == self.stream
+    }
+
+    /// When it begins, µs.
+    fn first_us(&self) -> Option<i64> {
+        let odoo = self.events.odoo.iter().find(|event| self.holds(event.input)).map(|event| event.us);
+        let served = self.events.served.iter().find(|request| self.holds(request.input));
+        odoo.into_iter().chain(served.map(|request| request.end_us)).min()
+    }
+
+    /// Whether it said anything in the time before, so that it would have said more.
+    fn was_heard_before(&self, us: i64) -> bool {
+        let recent = |at: i64| us - at <= SILENCE_US;
+        let odoo = self.events.odoo.partition_point(|event| event.us < us);
+        let served = self.events.served.partition_point(|request| request.end_us < us);
+        let odoo = self.events.odoo.iter().take(odoo).rev().take_while(|event| recent(event.us));
+        let served =
+            self.events.served.iter().take(served).rev().take_while(|request| recent(request.end_us));
+        odoo.map(|event| event.input)
+            .chain(served.map(|request| request.input))
+            .any(|input| self.holds(input))
+    }
+}
+
 /// A worker begins for one that ended. Where more began than ended, some vanished: named where only they can be meant.
-fn vanished(
-    lives: &mut [Life],
-    (stream, role): (u32, Role),
-    marks: &[(Told, Mark)],
-    spoken: &[i64],
-) -> Vec<(Role, Told)> {
+fn vanished(lives: &mut [Life], role: Role, marks: &[(Told, Mark)], log: &Log<'_>) -> Vec<(Role, Told)> {
+    let stream = log.stream;
     let of_kind = |life: &Life| life.stream == stream && life.role == role;
     let mut births: Vec<Told> =
         lives.iter().filter(|life| of_kind(life)).filter_map(|life| life.born).collect();
     births.sort_by_key(|born| (born.us, born.input, born.line));
+    // The end of a worker whose class nothing tells may be meant too.
+    let may_be_meant = |life: &&Life| of_kind(life) || (life.stream == stream && life.role == Role::Other);
     let mut ends: Vec<i64> =
-        lives.iter().filter(|life| of_kind(life)).filter_map(|life| Some(life.end?.at.us)).collect();
-    // The end of a worker whose class nothing tells may be meant.
-    ends.extend(
-        lives
-            .iter()
-            .filter(|life| life.stream == stream && life.role == Role::Other)
-            .filter_map(|life| Some(life.end?.at.us)),
-    );
+        lives.iter().filter(may_be_meant).filter_map(|life| Some(life.end?.at.us)).collect();
     ends.sort_unstable();
-    let Some(first_us) = spoken.first().copied() else { return Vec::new() };
+    let Some(first_us) = log.first_us() else { return Vec::new() };
     let mut unexplained: Vec<Told> = Vec::new();
     let mut next_end = 0usize;
     for born in births {
@@ -174,10 +188,7 @@ fn vanished(
         }
         let first_of_server = start.is_some_and(|(at, _)| born.us - at.us <= START_US);
         // What ended just before the capture began is not in it, nor what a gap swallowed.
-        let heard_us =
-            spoken.partition_point(|us| *us < born.us).checked_sub(1).and_then(|at| spoken.get(at));
-        let silent = heard_us.is_none_or(|heard_us| born.us - heard_us > SILENCE_US);
-        if first_of_server || born.us - first_us <= 3 * BEAT_US || silent {
+        if first_of_server || born.us - first_us <= 3 * BEAT_US || !log.was_heard_before(born.us) {
             continue;
         }
         match ends.get(next_end) {

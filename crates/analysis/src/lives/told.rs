@@ -5,6 +5,7 @@ use stormtrace_logs::record::Exception;
 use stormtrace_logs::timestamp::SECOND_US;
 
 use super::{End, Life, Reason, Role, Told};
+use crate::copies::stream_of;
 use crate::events::{Events, KernelKill, OdooFact};
 
 /// In threaded mode the thread lives on; its name stands for a worker.
@@ -27,7 +28,7 @@ pub fn lives(events: &Events, streams: &[u32]) -> Vec<Life> {
     // `Worker (n) Exception occurred, exiting...` and the exception it names are one record.
     let mut raised: Option<(u32, u64, u32)> = None;
     for event in &events.odoo {
-        let stream = streams.get(event.input as usize).copied().unwrap_or(0);
+        let stream = stream_of(streams, event.input);
         let at = Told { us: event.us, input: event.input, line: event.line };
         registry.spoke(stream, event.pid, event.us);
         let report = |pid, reason| Report { pid, reason, limit_s: None, class: 0 };
@@ -172,7 +173,7 @@ fn last_served(events: &Events, streams: &[u32]) -> FxHashMap<(u32, u32), Vec<i6
         .collect();
     let mut served: FxHashMap<(u32, u32), Vec<i64>> = FxHashMap::default();
     for request in events.served.iter().filter(|request| limited.contains(&request.pid)) {
-        let stream = streams.get(request.input as usize).copied().unwrap_or(0);
+        let stream = stream_of(streams, request.input);
         served.entry((stream, request.pid)).or_default().push(request.end_us);
     }
     served.values_mut().for_each(|ends| ends.sort_unstable());
@@ -230,7 +231,7 @@ fn count_served(events: &Events, streams: &[u32], lives: &mut Vec<Life>) {
         }
     }
     for request in &events.served {
-        let stream = streams.get(request.input as usize).copied().unwrap_or(0);
+        let stream = stream_of(streams, request.input);
         let known = by_pid.entry((stream, request.pid)).or_default();
         let begun = |at: &&usize| {
             lives.get(**at).is_some_and(|life| life.born.is_none_or(|born| born.us <= request.end_us))

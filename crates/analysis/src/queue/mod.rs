@@ -213,12 +213,12 @@ fn counted_by_the_kernel(scene: &Scene<'_>, saturation: &mut Saturation, since: 
         .unwrap_or(HTTP_PORT);
     let inside = || events.host.iter().filter(|sample| (from..=to).contains(&sample.us));
     let full = |sample: &&Host| {
-        sample.listener.is_some_and(|socket| {
+        sample.figures.listener.is_some_and(|socket| {
             socket.port == port && socket.waiting > 0 && socket.waiting >= socket.backlog
         })
     };
     if let Some(first) = inside().find(full) {
-        let waiting = inside().filter(full).filter_map(|sample| Some(sample.listener?.waiting)).max();
+        let waiting = inside().filter(full).filter_map(|sample| Some(sample.figures.listener?.waiting)).max();
         since.push(first.us);
         saturation.signs.push(Statement {
             statement: format!(
@@ -232,11 +232,11 @@ fn counted_by_the_kernel(scene: &Scene<'_>, saturation: &mut Saturation, since: 
     // Counted since the sample before: somewhere in that interval, and only a short one dates it.
     let stretch = [(from, to)];
     let overflowed = || {
-        let some = |sample: &&Host| sample.listen_overflows.is_some_and(|more| more > 0);
+        let some = |sample: &&Host| sample.figures.listen_overflows.is_some_and(|more| more > 0);
         events.host.iter().filter(some).filter(|sample| sample.speaks_for(&stretch))
     };
     if let (Some(first), Some(last)) = (overflowed().next(), overflowed().next_back()) {
-        let count: u64 = overflowed().filter_map(|sample| sample.listen_overflows).sum();
+        let count: u64 = overflowed().filter_map(|sample| sample.figures.listen_overflows).sum();
         if first.step_us <= SATURATED_US {
             since.push(first.us.clamp(from, to));
         }
@@ -338,6 +338,7 @@ mod tests {
     use crate::events::Events;
     use crate::facts::Facts;
     use crate::report::Kind;
+    use stormtrace_logs::record::HostSample;
 
     const S: i64 = SECOND_US;
 
@@ -463,7 +464,10 @@ mod tests {
         let host = (1..2400 / step_s)
             .map(|at| Host {
                 us: at * step_s * S,
-                cpu_busy_percent: Some(if at * step_s > busy_s { 98.0 } else { 20.0 }),
+                figures: HostSample {
+                    cpu_busy_percent: Some(if at * step_s > busy_s { 98.0 } else { 20.0 }),
+                    ..HostSample::default()
+                },
                 line: 1,
                 ..Host::default()
             })

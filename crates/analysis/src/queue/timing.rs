@@ -221,7 +221,7 @@ fn series<'e>(host: &'e [Host], incident: &Found) -> Vec<&'e Host> {
     let past = host.partition_point(|sample| sample.us <= incident.end_us + BEFORE_US);
     let near = host.get(first..past.max(first)).unwrap_or_default();
     let mut inside: BTreeMap<u32, usize> = BTreeMap::new();
-    let usable = || near.iter().filter(|sample| sample.cpu_busy_percent.is_some());
+    let usable = || near.iter().filter(|sample| sample.figures.cpu_busy_percent.is_some());
     for sample in usable() {
         let within = (incident.start_us..=incident.end_us).contains(&sample.us);
         *inside.entry(sample.input).or_insert(0) += usize::from(within);
@@ -236,7 +236,7 @@ pub fn processor_medians(host: &[Host], incident: &Found) -> (Option<f64>, Optio
     let samples = series(host, incident);
     let over = |wanted: &dyn Fn(&Host) -> bool| {
         let wanted = samples.iter().filter(|sample| wanted(sample));
-        median(wanted.filter_map(|sample| sample.cpu_busy_percent).collect())
+        median(wanted.filter_map(|sample| sample.figures.cpu_busy_percent).collect())
     };
     let stretch = [(incident.start_us, incident.end_us)];
     let inside = over(&|sample| sample.speaks_for(&stretch));
@@ -268,7 +268,8 @@ fn coverage(samples: &[&Host], incident: &Found) -> f64 {
 
 /// The first of two saturated samples in a row in the span: after, by, and the sample.
 fn saturation<'e>(samples: &[&'e Host], from: i64, to: i64) -> Option<(Option<i64>, i64, &'e Host)> {
-    let busy = |sample: &Host| sample.cpu_busy_percent.is_some_and(|percent| percent >= SATURATED_PERCENT);
+    let busy =
+        |sample: &Host| sample.figures.cpu_busy_percent.is_some_and(|percent| percent >= SATURATED_PERCENT);
     let mut run = 0usize;
     for (at, sample) in samples.iter().enumerate() {
         run = if busy(sample) { run + 1 } else { 0 };

@@ -53,16 +53,19 @@ impl Stored {
         }
     }
 
+    /// What the system says of it, if it is a regular file.
+    fn regular(&self) -> Option<fs::Metadata> {
+        fs::metadata(self.found.place.as_ref()?).ok().filter(fs::Metadata::is_file)
+    }
+
     /// Size of a regular file, bytes.
     pub fn size(&self) -> Option<u64> {
-        let metadata = fs::metadata(self.found.place.as_ref()?).ok().filter(fs::Metadata::is_file)?;
-        Some(metadata.len())
+        Some(self.regular()?.len())
     }
 
     /// When a regular file was last written to, µs since 1970.
     pub fn modified_us(&self) -> Option<i64> {
-        let metadata = fs::metadata(self.found.place.as_ref()?).ok().filter(fs::Metadata::is_file)?;
-        let since = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let since = self.regular()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
         i64::try_from(since.as_micros()).ok()
     }
 
@@ -75,7 +78,7 @@ impl Stored {
     /// beginning is kept. Logs from a pipe are not kept: they hold no configuration.
     pub fn can_be_read_again(&self, limits: &Limits) -> bool {
         match &self.found.place {
-            Some(place) => fs::metadata(place).is_ok_and(|metadata| metadata.is_file()),
+            Some(_) => self.regular().is_some(),
             None => {
                 let mut bytes = Vec::new();
                 let mut failed = io::stdin().lock().take(LOOK_BYTES).read_to_end(&mut bytes).err();

@@ -98,7 +98,7 @@ pub struct CronRun {
 #[must_use]
 pub fn cron_runs(picture: &Picture<'_>, from: i64, to: i64) -> Vec<CronRun> {
     let events = &picture.events.odoo;
-    let stream = |input: u32| picture.streams.get(input as usize).copied().unwrap_or(0);
+    let stream = |input: u32| picture.stream(input);
     let mut open: FxHashMap<(u32, u32), CronRun> = FxHashMap::default();
     let mut runs: Vec<CronRun> = Vec::new();
     let first = events.partition_point(|event| event.us < from.saturating_sub(LONGEST_JOB_US));

@@ -55,18 +55,22 @@ impl Host {
         let before = || samples.iter().filter(|sample| sample.us < before_to && sample.speaks_for(&usual));
         // What is there at one instant is no average.
         let seen = || samples.iter().filter(|sample| look.inside(sample.us));
-        let busy = |sample: &crate::events::Host| sample.cpu_busy_percent;
-        let wait = |sample: &crate::events::Host| sample.io_wait_percent;
+        let busy = |sample: &crate::events::Host| sample.figures.cpu_busy_percent;
+        let wait = |sample: &crate::events::Host| sample.figures.io_wait_percent;
         // The page cache takes what is free without harm, so what is available says more where it was sampled.
-        let has_available = seen().any(|sample| sample.memory_available_bytes.is_some());
+        let has_available = seen().any(|sample| sample.figures.memory_available_bytes.is_some());
         let free = |sample: &crate::events::Host| {
-            let bytes = if has_available { sample.memory_available_bytes } else { sample.memory_free_bytes };
+            let bytes = if has_available {
+                sample.figures.memory_available_bytes
+            } else {
+                sample.figures.memory_free_bytes
+            };
             bytes.map(|bytes| bytes as f64)
         };
-        let device = |sample: &crate::events::Host| sample.device_busy_percent;
-        let throttled = |sample: &crate::events::Host| sample.throttled_percent;
-        let cpu_pressure = |sample: &crate::events::Host| sample.cpu_pressure_percent;
-        let io_pressure = |sample: &crate::events::Host| sample.io_pressure_percent;
+        let device = |sample: &crate::events::Host| sample.figures.device_busy_percent;
+        let throttled = |sample: &crate::events::Host| sample.figures.throttled_percent;
+        let cpu_pressure = |sample: &crate::events::Host| sample.figures.cpu_pressure_percent;
+        let io_pressure = |sample: &crate::events::Host| sample.figures.io_pressure_percent;
         let usual_free = median(before().filter_map(free).collect());
         let least = seen().filter_map(free).reduce(f64::min);
         Host {
@@ -74,7 +78,7 @@ impl Host {
             busy_before: median(before().filter_map(busy).collect()),
             io_wait: median(inside().filter_map(wait).collect()),
             io_wait_before: median(before().filter_map(wait).collect()),
-            blocked: median(inside().filter_map(|sample| sample.blocked).map(f64::from).collect()),
+            blocked: median(inside().filter_map(|sample| sample.figures.blocked).map(f64::from).collect()),
             cpu_pressure: median(inside().filter_map(cpu_pressure).collect()),
             cpu_pressure_before: median(before().filter_map(cpu_pressure).collect()),
             io_pressure: median(inside().filter_map(io_pressure).collect()),
@@ -82,14 +86,20 @@ impl Host {
             device_busy: median(highest(inside(), device)),
             device_busy_before: median(highest(before(), device)),
             throttled: median(highest(inside(), throttled)),
-            memory_pressure: median(inside().filter_map(|sample| sample.memory_pressure_percent).collect()),
-            memory_of_limit: seen().filter_map(|sample| sample.memory_of_limit_percent).reduce(f64::max),
-            group_kills: inside().filter_map(|sample| sample.out_of_memory_kills).reduce(|a, b| a + b),
+            memory_pressure: median(
+                inside().filter_map(|sample| sample.figures.memory_pressure_percent).collect(),
+            ),
+            memory_of_limit: seen()
+                .filter_map(|sample| sample.figures.memory_of_limit_percent)
+                .reduce(f64::max),
+            group_kills: inside()
+                .filter_map(|sample| sample.figures.out_of_memory_kills)
+                .reduce(|a, b| a + b),
             memory_left: least
                 .zip(usual_free)
                 .filter(|(_, usual)| *usual > 0.0)
                 .map(|(least, usual)| least / usual),
-            swap_kib_s: inside().filter_map(|sample| sample.swap_kib_s).reduce(f64::max),
+            swap_kib_s: inside().filter_map(|sample| sample.figures.swap_kib_s).reduce(f64::max),
             reference: inside()
                 .nth(inside().count() / 2)
                 .map(|sample| look.places.reference(sample.input, sample.line, sample.us)),
