@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustc_hash::FxHashMap;
 use stormtrace_logs::block;
 use stormtrace_logs::container::Limits;
 use stormtrace_logs::detect::Wanted;
@@ -25,7 +26,7 @@ use find::list;
 pub use find::{Found, find};
 pub use progress::Progress;
 
-use crate::fold::Partial;
+use crate::fold::{Keep, Partial, Room};
 use crate::report::RunnerUp;
 
 /// What went wrong before anything could be read.
@@ -92,6 +93,8 @@ pub struct Input {
     pub partial: Partial,
     /// Damage.
     pub problems: Vec<String>,
+    /// Records that it may keep one by one where all inputs together hold too many.
+    pub share: usize,
     /// When the stored file was last written to, µs; `None` for standard input.
     pub modified_us: Option<i64>,
 }
@@ -110,6 +113,7 @@ impl Input {
             runner_up: None,
             partial: Partial::default(),
             problems: Vec::new(),
+            share: 0,
             modified_us: None,
         }
     }
@@ -128,7 +132,12 @@ pub struct Options {
     pub progress: Option<Arc<Progress>>,
     /// What one stored file may cost.
     pub limits: Limits,
+    /// By label, spans in which every record is kept, µs in the input's own zone.
+    pub spared: FxHashMap<String, Arc<Spans>>,
 }
+
+/// Spans of time, µs.
+pub type Spans = Vec<(i64, i64)>;
 
 impl Default for Options {
     fn default() -> Self {
@@ -138,6 +147,7 @@ impl Default for Options {
             told: Vec::new(),
             progress: None,
             limits: Limits::default(),
+            spared: FxHashMap::default(),
         }
     }
 }
@@ -153,7 +163,12 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
         progress.expect(stored.iter().filter_map(stored::Stored::size).sum());
     }
     let context = configuration::read(&stored, options, left_out)?;
-    let outcomes = in_parallel(stored, |stored| read_one(stored, &context, options));
+    let shares = shares(&stored, options);
+    let room = Arc::new(Room::new(options.limits.records));
+    let outcomes = in_parallel(stored, |index, stored| {
+        let most = shares.get(index).copied().unwrap_or(FEWEST_RECORDS);
+        read_one(stored, &context, options, most, &room)
+    });
     let mut inputs = Vec::new();
     for (stored, outcome) in outcomes {
         match outcome {
@@ -165,6 +180,9 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
                 inputs.push(input);
             }
         }
+    }
+    if room.is_full() {
+        inputs.iter_mut().for_each(|input| input.partial.fit(input.share, false));
     }
     inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
     if inputs.iter().all(|input| input.source.is_none()) {
@@ -180,11 +198,35 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
     Ok(inputs)
 }
 
+/// Fewest records that a file may keep, however small its share.
+const FEWEST_RECORDS: usize = 5_000;
+
+/// How many of the records that may be kept one by one each file may keep: its share by bytes, which are known before
+/// anything is read, so that the outcome depends on nothing else.
+fn shares(stored: &[stored::Stored], options: &Options) -> Vec<usize> {
+    let bytes: Vec<Option<u64>> = stored.iter().map(stored::Stored::expanded).collect();
+    let all = bytes.iter().flatten().fold(1u64, |all, bytes| all.saturating_add(*bytes));
+    let share = |bytes: &Option<u64>| {
+        let records = u128::from(options.limits.records) * u128::from(bytes.unwrap_or(all)) / u128::from(all);
+        usize::try_from(records).unwrap_or(usize::MAX).max(FEWEST_RECORDS)
+    };
+    bytes.iter().map(share).collect()
+}
+
+/// Whether all that was given may be read once more: nothing is a pipe.
+#[must_use]
+pub fn can_be_read_again(paths: &[PathBuf]) -> bool {
+    let lasting = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() || metadata.is_dir())
+    };
+    paths.iter().all(lasting)
+}
+
 /// What `read` makes of each file, in their order. As many files are open as there are threads, the largest first: a thread
 /// that waits for the blocks of its file must not begin a further one.
 fn in_parallel<T: Send>(
     files: Vec<stored::Stored>,
-    read: impl Fn(&stored::Stored) -> T + Sync,
+    read: impl Fn(usize, &stored::Stored) -> T + Sync,
 ) -> Vec<(stored::Stored, T)> {
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(files.get(*index).and_then(stored::Stored::size)));
@@ -195,7 +237,7 @@ fn in_parallel<T: Send>(
                 while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed))
                     && let Some(file) = files.get(*index)
                 {
-                    let outcome = read(file);
+                    let outcome = read(*index, file);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, outcome));
                 }
             });
@@ -210,14 +252,30 @@ fn in_parallel<T: Send>(
 pub(crate) const ARCHIVE: &str = "archive";
 
 /// Reads one stored file with all that is inside it.
-fn read_one(stored: &stored::Stored, context: &Context, options: &Options) -> io::Result<Vec<Input>> {
+fn read_one(
+    stored: &stored::Stored,
+    context: &Context,
+    options: &Options,
+    most: usize,
+    room: &Arc<Room>,
+) -> io::Result<Vec<Input>> {
     // The last net: decoders are other people's code, and the other files are still worth reading.
     let of_this = |(path, _): &&(PathBuf, Wanted)| stored.found.place.as_ref() == Some(path);
     let wanted = options.told.iter().find(of_this).map(|(_, wanted)| wanted);
     panic::catch_unwind(AssertUnwindSafe(|| {
         let mut inputs = Vec::new();
+        let mut left = most;
         walk::walk(stored, options, walk::Pass::Logs, &mut inputs, &mut |leaf| {
-            leaf::read(leaf, context, wanted, options)
+            // Nobody knows what else an archive holds: each file in it may take half of what those before it left.
+            let most = if leaf.label == stored.found.label { left } else { (left / 2).max(FEWEST_RECORDS) };
+            let spared = options.spared.get(leaf.label).cloned().unwrap_or_default();
+            let keep = Keep { most, spared, room: Arc::clone(room) };
+            let mut read = leaf::read(leaf, context, wanted, options, &keep);
+            for input in &mut read {
+                input.share = most;
+                left = left.saturating_sub(most.min(input.partial.events.contents.len()));
+            }
+            read
         })?;
         Ok(inputs)
     }))
