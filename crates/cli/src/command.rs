@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use stormtrace_analysis::Options;
 use stormtrace_analysis::align::Zones;
 use stormtrace_analysis::policy::{self, Policy};
 use stormtrace_analysis::report::{PolicyInForce, Report};
@@ -22,13 +23,10 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         format!("--format {format}: no such form (text, json, html, markdown, csv, junit)")
     })?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
-    let report = report(
-        &arguments.paths,
-        &arguments.reading,
-        arguments.hold,
-        PolicyInForce::default(),
-        arguments.quiet,
-    )?;
+    let quiet = arguments.quiet;
+    let hashes = files.show_hashes() || (!quiet && writer.shows_hashes());
+    let reading = Options { hold_us: arguments.hold, ..options(&arguments.reading, quiet, hashes)? };
+    let report = report(&arguments.paths, &arguments.reading, &reading)?;
     files.write(&report, View::Whole)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Whole)?;
@@ -48,7 +46,10 @@ pub fn check(arguments: &Check) -> Result<u8> {
         .with_context(|| format!("--format {format}: check knows text, json, junit and markdown"))?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
     let policy = arguments.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
-    let report = report(&arguments.paths, &arguments.reading, arguments.hold, policy, arguments.quiet)?;
+    let quiet = arguments.quiet;
+    let hashes = files.show_hashes() || (!quiet && writer.shows_hashes());
+    let reading = Options { hold_us: arguments.hold, policy, ..options(&arguments.reading, quiet, hashes)? };
+    let report = report(&arguments.paths, &arguments.reading, &reading)?;
     files.write(&report, View::Verdict)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Verdict)?;
@@ -61,7 +62,7 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     if !matches!(arguments.format.as_str(), "text" | "json") {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
-    let options = options(&arguments.reading, false)?;
+    let options = options(&arguments.reading, false, arguments.format == "json")?;
     let paths = all_paths(&arguments.paths, &arguments.reading);
     let report = in_pool(&arguments.reading, &options, || stormtrace_analysis::inspect(&paths, &options))?;
     let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
@@ -69,16 +70,9 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     Ok(exit_code::PASS)
 }
 
-fn report(
-    paths: &[PathBuf],
-    reading: &Reading,
-    hold_us: Option<i64>,
-    policy: PolicyInForce,
-    quiet: bool,
-) -> Result<Report> {
-    let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading, quiet)? };
+fn report(paths: &[PathBuf], reading: &Reading, options: &Options) -> Result<Report> {
     let paths = all_paths(paths, reading);
-    in_pool(reading, &options, || stormtrace_analysis::analyze(&paths, &options))
+    in_pool(reading, options, || stormtrace_analysis::analyze(&paths, options))
 }
 
 /// The paths given, and those of `--input`.
@@ -86,18 +80,20 @@ fn all_paths(paths: &[PathBuf], reading: &Reading) -> Vec<PathBuf> {
     paths.iter().chain(reading.input.iter().map(|(path, _)| path)).cloned().collect()
 }
 
-fn options(reading: &Reading, quiet: bool) -> Result<stormtrace_analysis::Options> {
+/// How to read; inputs are hashed only if somebody sees it.
+fn options(reading: &Reading, quiet: bool, hashes: bool) -> Result<Options> {
     let mut read = stormtrace_analysis::read::Options {
         nginx_log_formats: reading.nginx_log_format.clone(),
         progress: progress::is_watched(quiet).then(Arc::default),
         told: reading.input.clone(),
+        hashes,
         ..Default::default()
     };
     for setting in &reading.limit {
         read.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
     }
     let zones = Zones { zoneless: reading.tz, by_source: reading.log_timezone.iter().copied().collect() };
-    Ok(stormtrace_analysis::Options {
+    Ok(Options {
         read,
         zones,
         since_us: reading.since.as_deref().map(instant).transpose()?,
@@ -128,7 +124,7 @@ fn read_policy(path: &Path) -> Result<PolicyInForce> {
 /// Runs `work` on the number of threads asked for, and shows how far it has come where somebody looks.
 fn in_pool<E: Into<anyhow::Error> + Send>(
     arguments: &Reading,
-    options: &stormtrace_analysis::Options,
+    options: &Options,
     work: impl FnOnce() -> Result<Report, E> + Send,
 ) -> Result<Report> {
     let mut builder = rayon::ThreadPoolBuilder::new();
