@@ -195,7 +195,7 @@ fn field<'a>(
         // Names of applications hold blanks: the last literal ends the prefix.
         tail.len().checked_sub(next.len()).filter(|at| tail.get(*at..) == Some(next))?
     } else {
-        memmem::find(tail, next)?
+        find(tail, next)?
     };
     let (text, after) = body.split_at_checked(from.checked_add(end)?)?;
     let text = if width > 0 { text.trim_ascii() } else { text };
@@ -232,6 +232,12 @@ fn field<'a>(
         Kind::Time | Kind::Phrase => {}
     }
     Some(after)
+}
+
+/// Where `literal` stands first in `text`. Both are too short for the preparations of a real search.
+fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
+    let first = literal.first()?;
+    memchr_iter(*first, text).find(|at| text.get(*at..).is_some_and(|rest| rest.starts_with(literal)))
 }
 
 /// `SECONDS.mmm` since 1970.
