@@ -4,7 +4,8 @@ use memchr::memchr;
 
 use crate::record::AccessRecord;
 use crate::timestamp::{
-    SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, month_number, offset_s,
+    SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
+    offset_s,
 };
 
 /// A variable of nginx that means something to us.
@@ -43,11 +44,13 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// `1.234` seconds as microseconds.
 pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
-    let whole = memchr(b'.', text).unwrap_or(text.len());
-    let (whole, rest) = text.split_at_checked(whole)?;
+    let (seconds, rest) = leading_number(text)?;
+    if rest.is_empty() && text.len() <= 11 {
+        return Some(seconds * SECOND_US);
+    }
     let (fraction, used, _) = fraction_us(rest);
-    (used == rest.len() && whole.len() <= 11).then_some(())?;
-    digits(whole)?.checked_mul(SECOND_US)?.checked_add(fraction)
+    let whole = used == rest.len() && rest.first() == Some(&b'.') && text.len() - rest.len() <= 11;
+    whole.then(|| seconds * SECOND_US + fraction)
 }
 
 /// Seconds since 1970 with an optional fraction: microseconds and the resolution.
@@ -58,6 +61,10 @@ fn epoch(text: &[u8]) -> Option<(i64, i64)> {
 
 /// Sum of a list of times; `None` when every element is `-`.
 fn sum_us(value: &[u8]) -> Option<i64> {
+    // Hardly a list has two elements.
+    if let Some(us) = seconds_us(value) {
+        return Some(us);
+    }
     elements(value)
         .filter_map(seconds_us)
         .fold(None, |sum: Option<i64>, us| Some(sum.unwrap_or(0).saturating_add(us)))
@@ -75,24 +82,14 @@ fn status(value: &[u8]) -> Option<u16> {
 
 /// `23/Nov/2026:18:19:53 +0000`, exactly 26 bytes.
 pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
-    let shape = text.len() == 26
-        && text.get(2) == Some(&b'/')
-        && text.get(6) == Some(&b'/')
-        && text.get(11) == Some(&b':')
-        && text.get(20) == Some(&b' ');
-    if !shape {
+    let &[a, b, b'/', c, d, e, b'/', f, g, h, i, b':', ref clock @ .., b' ', _, _, _, _, _] =
+        <&[u8; 26]>::try_from(text).ok()?
+    else {
         return None;
-    }
-    let day = civil_us(
-        digits(text.get(7..11)?)?,
-        month_number(text.get(3..6)?)?,
-        digits(text.get(..2)?)?,
-        0,
-        0,
-        0,
-    )?;
+    };
+    let day = civil_us(digits(&[f, g, h, i])?, month_number(&[c, d, e])?, digits(&[a, b])?, 0, 0, 0)?;
     let (offset, _) = offset_s(text.get(21..)?).filter(|(_, used)| *used == 5)?;
-    let us = day + (clock_s(text.get(12..20)?)? - i64::from(offset)) * SECOND_US;
+    let us = day + (clock_s(clock)? - i64::from(offset)) * SECOND_US;
     Some(Stamp { us, zone: Zone::Offset(offset), resolution_us: SECOND_US })
 }
 

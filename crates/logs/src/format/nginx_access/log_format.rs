@@ -302,6 +302,12 @@ fn follows(pieces: &[Piece], escape: Escape, input: &[u8]) -> bool {
     }
 }
 
+/// What follows `literal` at the start of `input`. Literals are a few bytes: a loop is faster than a call of `memcmp`.
+fn behind<'a>(input: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = input.split_at_checked(literal.len())?;
+    head.iter().zip(literal).all(|(byte, expected)| byte == expected).then_some(rest)
+}
+
 /// Length of an open value at the start of `input`, given what comes after it.
 fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], input: &[u8]) -> Option<usize> {
     let found = match after {
@@ -320,7 +326,7 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
             }
             // The first place where the literal stands and what should follow it does.
             _ => memchr_iter(*literal.first()?, input).find(|at| {
-                let rest = input.get(*at..).and_then(|rest| rest.strip_prefix(literal.as_slice()));
+                let rest = input.get(*at..).and_then(|rest| behind(rest, literal));
                 rest.is_some_and(|rest| follows(following, escape, rest))
             }),
         },
@@ -341,7 +347,7 @@ fn match_pieces<'a>(
 ) -> Option<&'a [u8]> {
     while let Some((piece, after)) = pieces.split_first() {
         match piece {
-            Piece::Literal(literal) => match input.strip_prefix(literal.as_slice()) {
+            Piece::Literal(literal) => match behind(input, literal) {
                 Some(rest) => input = rest,
                 // The last value was empty, and a carrier stripped the blank before it.
                 None if escape != Escape::Default && input == literal.trim_ascii_end() => input = b"",
@@ -384,12 +390,13 @@ fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> 
         let length = input.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let (key, rest) = input.split_at_checked(length).filter(|(key, _)| !key.is_empty())?;
         let rest = rest.strip_prefix(b"=")?;
+        let variable = label(key);
         let value = if let Some(quoted) = rest.strip_prefix(b"\"") {
             let end = memchr(b'"', quoted)?;
             input = quoted.get(end + 1..)?;
             quoted.get(..end)?
         } else {
-            let class = match label(key) {
+            let class = match variable {
                 Variable::UpstreamAddr => Class::AddressList,
                 Variable::UpstreamStatus => Class::StatusList,
                 Variable::UpstreamResponseTime | Variable::UpstreamConnectTime => Class::SecondsList,
@@ -403,7 +410,6 @@ fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> 
         };
         // A cut line ends in mid-value: its last value is not to be trusted, nor the line.
         (input.is_empty() || input.first() == Some(&b' ')).then_some(())?;
-        let variable = label(key);
         known |= variable != Variable::Ignored;
         fields.assign(variable, value)?;
     }
