@@ -134,6 +134,10 @@ fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
     }
     let (pid, rest) = number::<u32>(line.get(24..)?)?;
     let rest = rest.strip_prefix(b" ")?;
+    // Nearly every record is of this level.
+    if let Some(rest) = rest.strip_prefix(b"INFO ") {
+        return Some((pid, Level::Info, rest));
+    }
     let (name, rest) = rest.split_at_checked(rest.iter().take(16).position(|byte| *byte == b' ')?)?;
     let rest = rest.get(1..)?;
     if let Some(level) = level(name) {

@@ -129,10 +129,13 @@ pub fn classify(severity: &[u8], sql_state: &[u8], message: &[u8]) -> PostgresEv
 
 /// Says what a primary message means, by its first word.
 fn primary(message: &[u8]) -> Option<PostgresEvent> {
+    // Nearly every message, where statements are logged.
+    if let Some(rest) = message.strip_prefix(b"duration: ") {
+        return duration(message, rest);
+    }
     let word_length = message.iter().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (word, rest) = message.split_at_checked(word_length)?;
     match word {
-        b"duration" => duration(message, rest),
         b"statement" => statement(rest.strip_prefix(b": ")?),
         b"execute" => statement(behind(rest, b": ")?),
         b"process" => process(rest),
@@ -179,7 +182,7 @@ fn primary(message: &[u8]) -> Option<PostgresEvent> {
 
 /// `duration: MS ms[  KIND …: SQL]`.
 fn duration(message: &[u8], rest: &[u8]) -> Option<PostgresEvent> {
-    let (duration_us, rest) = milliseconds(rest.strip_prefix(b": ")?)?;
+    let (duration_us, rest) = milliseconds(rest)?;
     let body = rest.trim_ascii_start();
     let (mut phase_only, mut plan) = (false, false);
     let sql = if let Some(sql) = body.strip_prefix(b"statement: ") {

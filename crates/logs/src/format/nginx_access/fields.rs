@@ -42,6 +42,15 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| matches!(byte, b' ' | b',')).filter(|element| !element.is_empty() && *element != b":")
 }
 
+/// The last element of an `$upstream_*` list.
+fn last_element(value: &[u8]) -> Option<&[u8]> {
+    // An address is too short for a search.
+    if value.iter().any(|byte| matches!(byte, b' ' | b',')) {
+        return elements(value).last();
+    }
+    (!matches!(value, b"" | b":")).then_some(value)
+}
+
 /// `1.234` seconds as microseconds.
 pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
     let (seconds, rest) = leading_number(text)?;
@@ -190,9 +199,9 @@ impl<'a> Fields<'a> {
                 record.upstream_connect_time_us = sum_us(value);
                 record.upstream_never_connected = record.upstream_connect_time_us.is_none();
             }
-            Variable::UpstreamStatus => record.upstream_status = elements(value).last().and_then(status),
+            Variable::UpstreamStatus => record.upstream_status = last_element(value).and_then(status),
             // Empty under escape=json is `-` under escape=default: no upstream was used.
-            Variable::UpstreamAddr => record.upstream_addr = elements(value).last().unwrap_or(b"-"),
+            Variable::UpstreamAddr => record.upstream_addr = last_element(value).unwrap_or(b"-"),
             Variable::UserAgent => record.user_agent = value,
             Variable::RequestId => record.request_id = value,
             Variable::Connection => record.connection = number(value),
@@ -202,7 +211,7 @@ impl<'a> Fields<'a> {
 
     /// The record, if there was a status. `$msec` is finer than `$time_iso8601` and `$time_local`, which know the
     /// server's offset.
-    pub(super) fn finish(mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+    pub(super) fn finish(&mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
         let named = self.iso.or(self.local);
         self.record.end = match self.msec {
             Some((us, resolution_us)) => {
@@ -216,7 +225,7 @@ impl<'a> Fields<'a> {
         };
         // A request that needed no upstream prints `-` too, but nothing failed to connect.
         self.record.upstream_never_connected &= self.record.upstream_addr != b"-";
-        self.has_status.then_some(self.record)
+        self.has_status.then(|| self.record.clone())
     }
 }
 
@@ -262,6 +271,16 @@ mod tests {
             (status(b"504"), status(b"50"), status(b"5O4"), status(b"5040")),
             (Some(504), None, None, None)
         );
+    }
+
+    #[test]
+    fn last_elements() {
+        for list in
+            ["127.0.0.1:8069", "502, 200", "502 : 200", "-", ":", "", ", ", "unix:/run/odoo.sock : a", "200,"]
+        {
+            let list = list.as_bytes();
+            assert_eq!(last_element(list), elements(list).last());
+        }
     }
 
     #[test]
