@@ -1,70 +1,9 @@
 //! What is kept of the records: compact owned events, each with its line, and the tables that their texts live in.
 
-use rustc_hash::FxHashMap;
 use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecycle, UpstreamFailure};
 
 use crate::contents::Contents;
-
-/// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
-const MOST_TEXTS: usize = 200_000;
-
-/// Interned texts. Index 0 is the empty text.
-#[derive(Debug, Clone)]
-pub struct Texts {
-    list: Vec<Box<str>>,
-    index: FxHashMap<Box<str>, u32>,
-}
-
-impl Default for Texts {
-    fn default() -> Self {
-        let mut texts = Texts { list: Vec::new(), index: FxHashMap::default() };
-        texts.add("");
-        texts
-    }
-}
-
-impl Texts {
-    /// The number of `text`, added if new.
-    pub fn add(&mut self, text: &str) -> u32 {
-        if let Some(known) = self.index.get(text) {
-            return *known;
-        }
-        if self.list.len() >= MOST_TEXTS {
-            return self.index.get("(other)").copied().unwrap_or(0);
-        }
-        if self.list.len() == MOST_TEXTS - 1 && text != "(other)" {
-            return self.add("(other)");
-        }
-        let number = u32::try_from(self.list.len()).unwrap_or(0);
-        self.list.push(text.into());
-        self.index.insert(text.into(), number);
-        number
-    }
-
-    /// The text of a number.
-    #[must_use]
-    pub fn get(&self, number: u32) -> &str {
-        self.list.get(number as usize).map_or("", |text| text)
-    }
-}
-
-/// Numbers of one table's texts in another, which takes each in when it is first asked for.
-struct Renumbering<'t> {
-    from: &'t Texts,
-    into: &'t mut Texts,
-    known: Vec<Option<u32>>,
-}
-
-impl<'t> Renumbering<'t> {
-    fn new(from: &'t Texts, into: &'t mut Texts) -> Self {
-        Renumbering { from, into, known: vec![None; from.list.len()] }
-    }
-
-    fn number(&mut self, number: u32) -> u32 {
-        let Some(known) = self.known.get_mut(number as usize) else { return 0 };
-        *known.get_or_insert_with(|| self.into.add(self.from.get(number)))
-    }
-}
+use crate::texts::{Renumbering, Texts};
 
 /// Who serves a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -245,7 +245,8 @@ impl Partial {
 
     fn odoo(&mut self, record: &logs::OdooRecord<'_>, line: u64) {
         let us = self.see(record.stamp, line);
-        let fingerprint = hash(&[&us.to_le_bytes(), &record.pid.to_le_bytes(), record.message]);
+        let fingerprint =
+            hash(&[&us.to_le_bytes(), &record.pid.to_le_bytes(), &digest(record.message).to_le_bytes()]);
         self.events.contents.push(Content { us, fingerprint, line });
         let texts = &mut self.events.texts;
         let fact = match &record.event {
@@ -454,12 +455,13 @@ impl Partial {
 
     fn postgres(&mut self, record: &logs::PostgresRecord<'_>, line: u64) {
         let us = self.see(record.stamp, line);
+        let message = without_position(first_line(&record.message));
         // `%t` has whole seconds, csvlog milliseconds: copies agree on the second.
         let fingerprint = hash(&[
             &us.div_euclid(SECOND_US).to_le_bytes(),
             &record.pid.to_le_bytes(),
             record.severity,
-            without_position(first_line(&record.message)),
+            &digest(message).to_le_bytes(),
         ]);
         let follow_up = matches!(
             record.severity,
@@ -639,6 +641,17 @@ fn hash(parts: &[&[u8]]) -> u64 {
         hasher.write_u8(0xff);
     }
     hasher.finish()
+}
+
+/// A hash of a message. One of pages is told from others by its length and its two ends.
+fn digest(message: &[u8]) -> u64 {
+    const END: usize = 128;
+    match (message.get(..END), message.get(message.len().saturating_sub(END)..)) {
+        (Some(head), Some(tail)) if message.len() > 2 * END => {
+            hash(&[head, tail, &(message.len() as u64).to_le_bytes()])
+        }
+        _ => hash(&[message]),
+    }
 }
 
 fn first_line(text: &[u8]) -> &[u8] {

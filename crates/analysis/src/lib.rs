@@ -45,6 +45,7 @@ pub mod statistics;
 pub mod stretch;
 #[cfg(feature = "tables")]
 pub mod tables;
+pub mod texts;
 pub mod thin;
 pub mod timeline;
 pub mod waits;

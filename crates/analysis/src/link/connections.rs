@@ -156,8 +156,9 @@ fn within<T>(list: &[(i64, T)], us: i64, distance_us: i64) -> impl Iterator<Item
 mod tests {
     use super::*;
     use crate::align::Ordering;
-    use crate::events::{Events, OdooEvent, PostgresEvent, PostgresFact, Texts};
+    use crate::events::{Events, OdooEvent, PostgresEvent, PostgresFact};
     use crate::facts::Facts;
+    use crate::texts::Texts;
     use stormtrace_logs::record::Exception;
 
     const MS: i64 = 1000;

@@ -1,5 +1,6 @@
 use super::*;
-use crate::events::{KernelKill, OdooEvent, OdooFact, Served, Texts};
+use crate::events::{KernelKill, OdooEvent, OdooFact, Served};
+use crate::texts::Texts;
 use stormtrace_logs::record::Exception;
 
 const MASTER: u32 = 1;

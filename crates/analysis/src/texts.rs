@@ -1,0 +1,130 @@
+//! Interned texts: paths, methods and statements come by the million and are few.
+
+use std::hash::Hasher;
+
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+
+/// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
+const MOST: usize = 200_000;
+/// What stands for further ones.
+const OTHER: &str = "(other)";
+
+/// Texts by number. Number 0 is the empty text. All lie one behind the other in one piece of memory.
+#[derive(Debug, Clone)]
+pub struct Texts {
+    all: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+    /// Their numbers, by hash.
+    index: HashTable<u32>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        let mut texts = Texts { all: String::new(), ends: Vec::new(), index: HashTable::new() };
+        texts.add("");
+        texts
+    }
+}
+
+impl Texts {
+    /// The number of `text`, added if new.
+    pub fn add(&mut self, text: &str) -> u32 {
+        let hash = hash(text);
+        let Texts { all, ends, index } = self;
+        if let Some(number) = index.find(hash, |number| of(all, ends, *number) == text) {
+            return *number;
+        }
+        if ends.len() >= MOST {
+            return self
+                .index
+                .find(self::hash(OTHER), |number| self.get(*number) == OTHER)
+                .copied()
+                .unwrap_or(0);
+        }
+        if ends.len() == MOST - 1 && text != OTHER {
+            return self.add(OTHER);
+        }
+        let number = u32::try_from(ends.len()).unwrap_or(0);
+        all.push_str(text);
+        ends.push(all.len());
+        index.insert_unique(hash, number, |number| self::hash(of(all, ends, *number)));
+        number
+    }
+
+    /// The text of a number; empty for a number that there is not.
+    #[must_use]
+    pub fn get(&self, number: u32) -> &str {
+        of(&self.all, &self.ends, number)
+    }
+
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.ends.len()
+    }
+}
+
+fn of<'t>(all: &'t str, ends: &[usize], number: u32) -> &'t str {
+    let number = number as usize;
+    let start = number.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+    ends.get(number).and_then(|end| all.get(start..*end)).unwrap_or_default()
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+/// Numbers of one table's texts in another, which takes each in when it is first asked for.
+pub struct Renumbering<'t> {
+    from: &'t Texts,
+    into: &'t mut Texts,
+    known: Vec<Option<u32>>,
+}
+
+impl<'t> Renumbering<'t> {
+    /// Nothing is asked for yet.
+    pub fn new(from: &'t Texts, into: &'t mut Texts) -> Self {
+        Renumbering { from, into, known: vec![None; from.count()] }
+    }
+
+    /// The number in the other table.
+    pub fn number(&mut self, number: u32) -> u32 {
+        let Some(known) = self.known.get_mut(number as usize) else { return 0 };
+        *known.get_or_insert_with(|| self.into.add(self.from.get(number)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_keep_their_numbers() {
+        let mut texts = Texts::default();
+        let numbers: Vec<u32> = (0..5_000).map(|number| texts.add(&format!("/path/é{number}"))).collect();
+        for (number, known) in numbers.iter().enumerate() {
+            assert_eq!(texts.get(*known), format!("/path/é{number}"));
+            assert_eq!(texts.add(&format!("/path/é{number}")), *known);
+        }
+        assert_eq!((texts.add(""), texts.get(0), texts.get(u32::MAX)), (0, "", ""));
+        let mut other = Texts::default();
+        let mut renumbering = Renumbering::new(&texts, &mut other);
+        let last = *numbers.last().unwrap();
+        assert_eq!((renumbering.number(last), renumbering.number(last)), (1, 1));
+        assert_eq!(other.get(1), "/path/é4999");
+    }
+
+    #[test]
+    fn texts_without_end_become_one() {
+        let mut texts = Texts::default();
+        for number in 0..MOST + 10 {
+            texts.add(&number.to_string());
+        }
+        let other = texts.add("one more");
+        assert_eq!(texts.get(other), OTHER);
+        assert_eq!((texts.count(), texts.get(texts.clone().add("77"))), (MOST, "77"));
+    }
+}
