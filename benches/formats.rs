@@ -1,6 +1,6 @@
 //! How fast each format is read, made from its own definition: a new format is benched without a line here.
 //!
-//! - `hit FILE`: the lines of an example, again and again, each time at another minute and second.
+//! - `hit`: the lines of an example, again and again, each time at another minute and second.
 //! - `miss`: the lines of the neighbours that look alike and belong to other programs.
 //! - `broken`: the damaged lines of the definition.
 //! - `long`: lines of 256 KiB, the example without its line ends.
@@ -19,7 +19,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use stormtrace_logs::block::Recipe;
 use stormtrace_logs::detect::{self, SAMPLE_BYTES};
 use stormtrace_logs::format::{ALL, Context, Definition};
@@ -34,10 +34,10 @@ const LONG_LINE_BYTES: usize = 256 << 10;
 type Group<'c> = BenchmarkGroup<'c, WallTime>;
 
 /// Reads `text` as often as wanted and holds every run against `expected`.
-fn verified(group: &mut Group<'_>, name: &str, text: &[u8], recipe: Recipe<'_>, expected: &Counts) {
-    assert_eq!(expected.lines(), lines(text), "{name}: lines");
+fn verified(group: &mut Group<'_>, id: BenchmarkId, text: &[u8], recipe: Recipe<'_>, expected: &Counts) {
+    assert_eq!(expected.lines(), lines(text));
     group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function(name, |bencher| {
+    group.bench_function(id, |bencher| {
         bencher.iter(|| assert_eq!(&read(black_box(text), recipe), expected));
     });
 }
@@ -46,9 +46,11 @@ fn hit(group: &mut Group<'_>, definition: &Definition) {
     for example in definition.examples {
         let detected = detected(example);
         let recipe = recipe(&detected);
-        let (input, expected) = Material::of(example.text, recipe).input(INPUT_BYTES, recipe);
+        let material = Material::of(example.text, recipe);
+        let (input, expected) = material.input(INPUT_BYTES, recipe);
+        assert_eq!(expected.parsed, material.records(material.copies_in(INPUT_BYTES)), "{}", example.file);
         assert!(expected.skipped.is_empty() && expected.data > 0, "{}: {expected:?}", example.file);
-        verified(group, &format!("hit {}", example.file), &input, recipe, &expected);
+        verified(group, BenchmarkId::new("hit", example.file), &input, recipe, &expected);
     }
 }
 
@@ -56,7 +58,7 @@ fn miss(group: &mut Group<'_>, definition: &Definition) {
     let detected = detected(&definition.examples[0]);
     let texts: Vec<&str> = definition.foreign.iter().map(|foreign| foreign.text.trim_end()).collect();
     let (input, expected) = Material::bare(&texts.join("\n")).input(INPUT_BYTES, recipe(&detected));
-    verified(group, "miss", &input, recipe(&detected), &expected);
+    verified(group, BenchmarkId::new("miss", "neighbours"), &input, recipe(&detected), &expected);
 }
 
 fn broken(group: &mut Group<'_>, definition: &Definition) {
@@ -67,8 +69,8 @@ fn broken(group: &mut Group<'_>, definition: &Definition) {
         let copies = material.copies_in(INPUT_BYTES);
         let skipped = [(broken.reason, copies * lines(broken.text.as_bytes()))].into();
         let expected = Counts { skipped, ..Counts::default() };
-        let name = format!("broken {} {}", number + 1, broken.reason);
-        verified(group, &name, &material.times(copies), recipe(&detected), &expected);
+        let name = BenchmarkId::new("broken", format!("{} {}", number + 1, broken.reason));
+        verified(group, name, &material.times(copies), recipe(&detected), &expected);
     }
 }
 
@@ -80,7 +82,7 @@ fn long(group: &mut Group<'_>, definition: &Definition) {
     let material = Material::bare(&line);
     let (input, expected) = material.input(INPUT_BYTES, recipe(&detected));
     assert_eq!(expected.lines(), material.copies_in(INPUT_BYTES));
-    verified(group, "long", &input, recipe(&detected), &expected);
+    verified(group, BenchmarkId::new("long", "256 KiB"), &input, recipe(&detected), &expected);
 }
 
 fn telling(group: &mut Group<'_>, definition: &Definition) {

@@ -92,8 +92,10 @@ fn stages(criterion: &mut Criterion) {
     let recipe = recipe(&detected);
     let material = Material::of(example.text, recipe);
     let (input, counts) = material.input(INPUT_BYTES, recipe);
+    let copies = material.copies_in(INPUT_BYTES);
+    assert_eq!(counts.parsed, material.records(copies));
     let bytes = input.len();
-    let all_lines = material.copies_in(INPUT_BYTES) * lines(example.text.as_bytes());
+    let all_lines = copies * lines(example.text.as_bytes());
 
     let mut group = criterion.benchmark_group("plain");
     group.throughput(Throughput::Bytes(bytes as u64)).sample_size(10);

@@ -60,6 +60,8 @@ pub fn recipe(detected: &Detected) -> Recipe<'_> {
 pub struct Material<'t> {
     pub head: &'t str,
     pub body: &'t str,
+    /// Lines of the body that begin a record.
+    pub starts: u64,
 }
 
 impl<'t> Material<'t> {
@@ -71,15 +73,21 @@ impl<'t> Material<'t> {
                 .peel(line.as_bytes())
                 .is_ok_and(|peeled| recipe.format.starts_record(&clean(peeled.payload)))
         };
-        let before =
+        let first =
             text.split_inclusive('\n').take_while(|line| !starts(line.trim_end())).map(str::len).sum();
-        let (head, body) = text.split_at(if before < text.len() { before } else { 0 });
-        Material { head, body }
+        // Where nothing begins a record the whole file is one.
+        let (head, body) = text.split_at(if first < text.len() { first } else { 0 });
+        Material { head, body, starts: body.lines().filter(|line| starts(line)).count() as u64 }
+    }
+
+    /// How many records there must be in so many copies.
+    pub fn records(&self, copies: u64) -> u64 {
+        self.starts * copies + u64::from(!self.head.is_empty() || self.starts == 0)
     }
 
     /// Lines of which nothing is known.
     pub fn bare(body: &'t str) -> Self {
-        Material { head: "", body }
+        Material { head: "", body, starts: 0 }
     }
 
     /// How many copies have about `bytes`; two at least.
