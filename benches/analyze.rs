@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::Path;
 use std::slice::from_ref;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -27,7 +28,6 @@ fn lockstorm(criterion: &mut Criterion) {
     let folder = fixture_path("lockstorm");
     let files = files(&folder);
     let mut group = criterion.benchmark_group("lockstorm");
-    group.sample_size(10);
     group.bench_function("gunzip of the three largest alone", |bencher| {
         bencher.iter(|| {
             let bytes = LARGEST.iter().map(|name| fixture(&format!("lockstorm/{name}")).len()).sum::<usize>();
@@ -49,5 +49,12 @@ fn lockstorm(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, lockstorm);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(5));
+    targets = lockstorm
+}
 criterion_main!(benches);

@@ -11,6 +11,7 @@
 
 use std::hint::black_box;
 use std::path::Path;
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use stormtrace_analysis::fold::Partial;
@@ -81,12 +82,14 @@ fn logs(criterion: &mut Criterion) {
         group.bench_function("split lines", |bencher| {
             bencher.iter(|| assert_eq!(support::lines(black_box(&text)), lines));
         });
+        group.throughput(Throughput::Bytes(head.len() as u64));
         group.bench_function("detect", |bencher| {
             bencher.iter(|| {
                 let again = detect(black_box(head), file, &context).unwrap();
                 assert_eq!(again.format.name(), detected.format.name());
             });
         });
+        group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function("records", |bencher| {
             bencher.iter(|| assert_eq!(read(black_box(&text), recipe), counts));
         });
@@ -101,5 +104,12 @@ fn logs(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, logs);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = logs
+}
 criterion_main!(benches);

@@ -43,14 +43,14 @@ psycopg2.errors.SerializationFailure: could not serialize access due to concurre
 
 
 def target(dice):
-    """Method and path; a `%` in it takes a number that no other line has."""
+    """Method and path; what stands behind a `%` in it is drawn anew for each line."""
     roll = dice.random()
     if roll < 0.6:
         return f"POST /web/dataset/call_kw/{dice.choice(MODELS)}/{dice.choice(METHODS)}"
     if roll < 0.7:
-        return f"GET /web/image/res.partner/{dice.randrange(9000)}/avatar_128?unique=%d"
+        return "GET /web/image/res.partner/%(partner)d/avatar_128?unique=%(unique)d"
     if roll < 0.8:
-        return "GET /web/assets/%x/web.assets_web.min.js"
+        return "GET /web/assets/%(unique)x/web.assets_web.min.js"
     if roll < 0.9:
         return f"GET /websocket?version=17.0-{dice.randrange(9)}"
     return "GET /web/login"
@@ -92,7 +92,7 @@ class Access:
                 last, stamp = second, (START + timedelta(seconds=second)).strftime("%d/%b/%Y:%H:%M:%S +0000")
             request = targets[bits(16)]
             if "%" in request:
-                request %= bits(28)
+                request %= {"partner": bits(16) % 9000, "unique": bits(28)}
             status, rest = answers[bits(16)]
             yield f'{addresses[bits(16)]} - - [{stamp}] "{request} {status} {bits(16)} {rest}'
 
@@ -123,7 +123,7 @@ class Odoo:
             if kind < 0.9:
                 request = targets[bits(16)]
                 if "%" in request:
-                    request %= bits(28)
+                    request %= {"partner": bits(16) % 9000, "unique": bits(28)}
                 yield f'{head} INFO prod werkzeug: {addresses[bits(16)]} - - [{inner}] "{request} {answers[bits(16)]}'
             elif kind < 0.96:
                 yield f"{head} INFO prod odoo.addons.base.models.ir_cron: Job 'Mail: Email Queue Manager' (3) done in {roll():.3f}s\n"

@@ -12,19 +12,19 @@
 
 use std::hint::black_box;
 use std::io::{self, BufReader, Read, Write};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use stormtrace_logs::block::{BLOCK_BYTES, Blocks, Recipe};
 use stormtrace_logs::container::{self, Budget, Limits, Packed, Unpacked};
-use stormtrace_logs::format::odoo;
+use stormtrace_logs::detect::{SAMPLE_BYTES, detect};
 use stormtrace_logs::line::Lines;
 use stormtrace_logs::text;
 
 mod support;
 
-use support::{Material, detected, lines, print_ratio, read, recipe};
+use support::{fixture, lines, lockstorm_context, print_ratio, read, recipe};
 
-const INPUT_BYTES: usize = 16 << 20;
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// The bytes that are in `packed`, whatever it is packed with.
@@ -87,18 +87,15 @@ fn zstd(text: &[u8]) -> Vec<u8> {
 }
 
 fn stages(criterion: &mut Criterion) {
-    let example = &odoo::FORMAT.examples[0];
-    let detected = detected(example);
+    // A real log: what is made by repeating packs far better than any.
+    let input = fixture("lockstorm/nginx/access_json.log.gz");
+    let detected = detect(&input[..SAMPLE_BYTES], "access_json.log", &lockstorm_context()).unwrap();
     let recipe = recipe(&detected);
-    let material = Material::of(example.text, recipe);
-    let (input, counts) = material.input(INPUT_BYTES, recipe);
-    let copies = material.copies_in(INPUT_BYTES);
-    assert_eq!(counts.parsed, material.records(copies));
-    let bytes = input.len();
-    let all_lines = copies * lines(example.text.as_bytes());
+    let (bytes, all_lines, counts) = (input.len(), lines(&input), read(&input, recipe));
+    assert_eq!((counts.data, counts.lines()), (15_025, all_lines));
 
     let mut group = criterion.benchmark_group("plain");
-    group.throughput(Throughput::Bytes(bytes as u64)).sample_size(10);
+    group.throughput(Throughput::Bytes(bytes as u64));
     group.bench_function("copy", |bencher| bencher.iter(|| assert_eq!(drain(black_box(&input[..])), bytes)));
     group.bench_function("split lines", |bencher| {
         bencher.iter(|| assert_eq!(lines(black_box(&input)), all_lines));
@@ -125,7 +122,7 @@ fn stages(criterion: &mut Criterion) {
         [("gzip", gzip(&input), gunzip), ("zstd", zstd(&input), unzstd)];
     for (name, packed, alone) in packings {
         let mut group = criterion.benchmark_group(name);
-        group.throughput(Throughput::Bytes(bytes as u64)).sample_size(10);
+        group.throughput(Throughput::Bytes(bytes as u64));
         let alone = || assert_eq!(alone(black_box(&packed)), bytes);
         let blocks = || assert_eq!(cut(bounded(black_box(&packed)), recipe), (bytes, all_lines));
         group.bench_function("unpack alone", |bencher| bencher.iter(alone));
@@ -135,5 +132,12 @@ fn stages(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, stages);
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2));
+    targets = stages
+}
 criterion_main!(benches);
