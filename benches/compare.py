@@ -135,7 +135,7 @@ class Comparison:
         inspect, _ = self.ours("inspect")
         of_plain, _ = self.cost(inspect, plain)
         of_packed, _ = self.cost(inspect, packed)
-        alone, _ = self.cost(f"{gunzip(self.binary)} FILE", packed)
+        alone, _ = run(f"{gunzip(self.binary)} {packed}", self.rounds, wanted=True)
         assert int(alone.output) == os.path.getsize(plain), "access.log.gz is not access.log"
         print(f"\n### access.log.gz: {os.path.getsize(packed) / (1 << 20):,.0f} MiB\n")
         header("command", "CPU s", "wall s", "peak MiB")

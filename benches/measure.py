@@ -17,29 +17,35 @@ class Cost:
     output: bytes
 
 
-def run(command, rounds):
+def run(command, rounds, wanted=False):
     """The least CPU and wall time and the highest peak of some runs of `command` (words, or one text for a shell), and the
-    exit code of the first run that failed, else 0."""
+    exit code of the first run that failed, else 0. What it prints is kept only if `wanted`."""
     words = ["bash", "-c", command] if isinstance(command, str) else command
-    runs = []
+    costs, codes = [], []
     for _ in range(rounds):
         with tempfile.TemporaryFile() as output:
             start = time.monotonic()
-            child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL)
+            child = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output if wanted else subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             # What a shell waited for counts too: wait4 tells of the whole tree below.
             _, status, usage = os.wait4(child.pid, 0)
-            wall = time.monotonic() - start
+            wall_s = time.monotonic() - start
             child.returncode = os.waitstatus_to_exitcode(status)
+            codes.append(child.returncode)
             output.seek(0)
-            runs.append((child.returncode, Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, output.read())))
-    failed = [code for code, _ in runs if code != 0]
-    costs = [cost for _, cost in runs]
-    return Cost(
+            cpu_s, peak_mib = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+            costs.append(Cost(cpu_s, wall_s, peak_mib, output.read()))
+    best = Cost(
         min(cost.cpu_s for cost in costs),
         min(cost.wall_s for cost in costs),
         max(cost.peak_mib for cost in costs),
         costs[0].output,
-    ), (failed[0] if failed else 0)
+    )
+    return best, next((code for code in codes if code != 0), 0)
 
 
 def header(*columns):
