@@ -556,7 +556,9 @@ impl LogFormat {
                 let mut members = Members::new(line);
                 let mut signs = 0u32;
                 for (key, value) in members.by_ref() {
-                    signs = signs.saturating_add(nginx_sign(key));
+                    if signs < 2 {
+                        signs += nginx_sign(key);
+                    }
                     // A key by that name may hold something else here, but a status is a status.
                     let variable = well_known_key(key);
                     let fits = fields.assign(variable, value).is_some();
