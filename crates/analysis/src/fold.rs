@@ -660,10 +660,7 @@ fn first_line(text: &[u8]) -> &[u8] {
 
 /// stderr writes ` at character N` behind the message, csvlog and jsonlog have a column for it.
 fn without_position(message: &[u8]) -> &[u8] {
-    match memchr::memmem::rfind(message, b" at character ") {
-        Some(at) if message.get(at + 14..).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) => {
-            message.get(..at).unwrap_or(message)
-        }
-        _ => message,
-    }
+    let digits = message.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let before = message.get(..message.len() - digits).unwrap_or(message);
+    before.strip_suffix(b" at character ").unwrap_or(message)
 }
