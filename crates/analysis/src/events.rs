@@ -1,15 +1,19 @@
 //! What is kept of the records: compact owned events, each with its line, and the tables that their texts live in.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecycle, UpstreamFailure};
 
 /// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
 const MOST_TEXTS: usize = 200_000;
 
 /// Interned texts. Index 0 is the empty text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Texts {
     list: Vec<Box<str>>,
+    #[serde(skip)]
     index: FxHashMap<Box<str>, u32>,
 }
 
@@ -45,6 +49,17 @@ impl Texts {
         self.list.get(number as usize).map_or("", |text| text)
     }
 
+    /// Puts another text in the place of each that `change` has one for. Numbers stay what they are.
+    pub fn change(&mut self, change: impl Fn(&str) -> Option<String>) {
+        for (number, text) in (0..).zip(&mut self.list) {
+            if let Some(changed) = change(text) {
+                self.index.remove(text);
+                *text = changed.into();
+                self.index.insert(text.clone(), number);
+            }
+        }
+    }
+
     /// Adds every text of `other`; the result maps its numbers to ours.
     pub fn absorb(&mut self, other: &Texts) -> Vec<u32> {
         other.list.iter().map(|text| self.add(text)).collect()
@@ -52,7 +67,7 @@ impl Texts {
 }
 
 /// Who serves a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lane {
     /// The prefork workers.
     Http,
@@ -75,7 +90,7 @@ impl Lane {
 }
 
 /// One request at nginx. 72 bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Access {
     /// End, µs.
     pub end_us: i64,
@@ -124,7 +139,7 @@ impl Access {
 }
 
 /// One request at an Odoo worker.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Served {
     /// End (headers written), µs.
     pub end_us: i64,
@@ -153,7 +168,7 @@ pub struct Served {
 }
 
 /// What Odoo says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum OdooFact {
     Timeout { class: u32, pid: u32, limit_s: u32 },
@@ -191,7 +206,7 @@ pub enum OdooFact {
 }
 
 /// One record of Odoo's log that matters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct OdooEvent {
     /// When, µs.
     pub us: i64,
@@ -208,7 +223,7 @@ pub struct OdooEvent {
 }
 
 /// One record of nginx's error log that matters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct NginxError {
     /// When, µs.
     pub us: i64,
@@ -229,7 +244,7 @@ pub struct NginxError {
 }
 
 /// What PostgreSQL's log says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum PostgresFact {
     Duration {
@@ -284,7 +299,7 @@ pub enum PostgresFact {
 }
 
 /// One record of PostgreSQL's log that matters.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PostgresEvent {
     /// When, µs.
     pub us: i64,
@@ -305,7 +320,7 @@ pub struct PostgresEvent {
 }
 
 /// State of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum State {
     Active,
@@ -314,7 +329,7 @@ pub enum State {
 }
 
 /// One session in a snapshot that was doing something.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     /// Backend.
     pub pid: u32,
@@ -341,7 +356,7 @@ pub struct Session {
 }
 
 /// One snapshot of `pg_stat_activity`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When, µs.
     pub us: i64,
@@ -358,7 +373,7 @@ pub struct Snapshot {
 }
 
 /// One host sample.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Host {
     /// End of the interval, µs.
     pub us: i64,
@@ -373,7 +388,7 @@ pub struct Host {
 }
 
 /// One probe.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Probe {
     /// When, µs.
     pub us: i64,
@@ -388,7 +403,7 @@ pub struct Probe {
 }
 
 /// One kernel kill.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct KernelKill {
     /// When, µs.
     pub us: i64,
@@ -403,10 +418,10 @@ pub struct KernelKill {
 }
 
 /// One setting, and where it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setting {
     /// Program.
-    pub program: &'static str,
+    pub program: Cow<'static, str>,
     /// Option.
     pub name: String,
     /// Value.
@@ -420,7 +435,7 @@ pub struct Setting {
 }
 
 /// A row of `pg_stat_statements`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Statistics {
     /// Query.
     pub query: u32,
@@ -437,7 +452,7 @@ pub struct Statistics {
 }
 
 /// The content of one record: the same in every copy of a stream.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Content {
     /// When, µs in the input's own zone.
     pub us: i64,
@@ -448,7 +463,7 @@ pub struct Content {
 }
 
 /// All events of one input, or of all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Events {
     pub texts: Texts,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::block::Item;
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::record::{
@@ -19,7 +20,7 @@ use crate::gaps::Presence;
 use crate::stretch::Stretches;
 
 /// The summary of one stretch of one input. Merging is associative.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Partial {
     /// Line account.
     pub ledger: Ledger,
@@ -103,7 +104,7 @@ impl Partial {
             }
             Record::Settings(settings) => {
                 self.events.settings.extend(settings.into_iter().map(|setting| Setting {
-                    program: setting.program,
+                    program: setting.program.into(),
                     name: setting.name,
                     value: setting.value,
                     depth: setting.depth,

@@ -38,9 +38,11 @@ pub mod read;
 pub mod recovery;
 pub mod report;
 pub mod route;
+pub mod secret;
 pub mod service;
 pub mod statistics;
 pub mod stretch;
+pub mod summary;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod timeline;

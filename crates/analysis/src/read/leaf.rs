@@ -117,7 +117,7 @@ pub fn read(leaf: Leaf<'_>, context: &Context, wanted: Option<&Wanted>, options:
         problems.extend(losses(&read.partial.ledger, options));
         Input {
             container: containers.to_owned(),
-            carrier,
+            carrier: carrier.into(),
             format: read.format,
             source: read.source,
             score: read.score,
