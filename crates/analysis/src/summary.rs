@@ -15,11 +15,13 @@ use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use flate2::write::GzEncoder;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use stormtrace_logs::container::{
     Budget, Capped, Container, Gzip, LimitReached, Limits, Packed, Peek, Unpacked,
 };
 
+use crate::events::Events;
 use crate::fold::Partial;
 use crate::read::Input;
 use crate::secret;
@@ -100,8 +102,10 @@ impl Summary {
             inputs: self.inputs.len() as u64,
         };
         write_frame(&head, &mut packed)?;
-        for input in &self.inputs {
+        for input in &mut self.inputs {
+            fold_up(&mut input.partial.events);
             write_frame(input, &mut packed)?;
+            unfold(&mut input.partial.events);
         }
         packed.finish()?.flush()
     }
@@ -216,7 +220,8 @@ fn failure(error: &io::Error, at: u64) -> Error {
 
 /// Makes of what stood in a file what reading logs makes: bounded, in order, and at times that can be counted with.
 fn settle(input: &mut Input) -> Result<(), &'static str> {
-    let read = std::mem::take(&mut input.partial);
+    let mut read = std::mem::take(&mut input.partial);
+    unfold(&mut read.events);
     input.partial.merge(read);
     let Partial { events, span, stretches, presence, .. } = &mut input.partial;
     let too_far = Cell::new(false);
@@ -231,6 +236,59 @@ fn settle(input: &mut Input) -> Result<(), &'static str> {
         look(0, us);
     }
     if too_far.get() { Err("a time that no log can tell") } else { Ok(()) }
+}
+
+/// Makes the events small to write: a hash cannot be compressed, and nearly every event has that of the content of its
+/// line; times, and lines of contents, go up by little.
+fn fold_up(events: &mut Events) {
+    let known = contents(events);
+    for (line, fingerprint) in fingerprints(events) {
+        if known.get(&line) == Some(fingerprint) {
+            *fingerprint = 0;
+        }
+    }
+    let mut before = (0, 0);
+    for content in &mut events.fingerprints {
+        let this = (content.us, content.line);
+        content.us = content.us.wrapping_sub(before.0);
+        content.line = content.line.wrapping_sub(before.1);
+        before = this;
+    }
+    let before = Cell::new(0);
+    events.shift(|_, us| before.replace(us).saturating_neg());
+}
+
+/// Undoes [`fold_up`].
+fn unfold(events: &mut Events) {
+    let before = Cell::new(0i64);
+    events.shift(|_, step| before.replace(before.get().saturating_add(step)));
+    let mut before = (0i64, 0u64);
+    for content in &mut events.fingerprints {
+        content.us = content.us.wrapping_add(before.0);
+        content.line = content.line.wrapping_add(before.1);
+        before = (content.us, content.line);
+    }
+    let known = contents(events);
+    for (line, fingerprint) in fingerprints(events) {
+        if *fingerprint == 0 {
+            *fingerprint = known.get(&line).copied().unwrap_or(0);
+        }
+    }
+}
+
+/// Hashes of contents by line.
+fn contents(events: &Events) -> FxHashMap<u64, u64> {
+    events.fingerprints.iter().map(|content| (content.line, content.fingerprint)).collect()
+}
+
+/// Hashes of events, with their lines.
+fn fingerprints(events: &mut Events) -> impl Iterator<Item = (u64, &mut u64)> {
+    let access = events.access.iter_mut().map(|event| (event.line, &mut event.fingerprint));
+    let served = events.served.iter_mut().map(|event| (event.line, &mut event.fingerprint));
+    let odoo = events.odoo.iter_mut().map(|event| (event.line, &mut event.fingerprint));
+    let nginx = events.nginx.iter_mut().map(|event| (event.line, &mut event.fingerprint));
+    let postgres = events.postgres.iter_mut().map(|event| (event.line, &mut event.fingerprint));
+    access.chain(served).chain(odoo).chain(nginx).chain(postgres)
 }
 
 /// Hides what reports would hide.

@@ -184,7 +184,7 @@ fn a_damaged_summary_is_told_as_such() {
     let error = parsed(&other).unwrap_err().to_string();
     assert_eq!(error, "a summary of version 2; this stormtrace reads version 1");
     for (wrong, said) in [
-        ([bytes.as_slice(), b"\n"].concat(), "damaged at byte"),
+        ([bytes.as_slice(), b"x"].concat(), "cut short"),
         ([bytes.as_slice(), bytes].concat(), "damaged at byte"),
         (packed(&[content(bytes), vec![0]].concat()), "more follows"),
         (packed(&u64::MAX.to_be_bytes()), "cut short, after byte 8"),
