@@ -303,7 +303,7 @@ impl Partial {
             &us.div_euclid(SECOND_US).to_le_bytes(),
             &record.pid.to_le_bytes(),
             record.severity,
-            without_position(record.message.split(|byte| *byte == b'\n').next().unwrap_or_default()),
+            without_position(first_line(&record.message)),
         ]);
         let follow_up = matches!(
             record.severity,
@@ -463,6 +463,10 @@ fn hash(parts: &[&[u8]]) -> u64 {
         hasher.write_u8(0xff);
     }
     hasher.finish()
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', text).and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// stderr writes ` at character N` behind the message, csvlog and jsonlog have a column for it.

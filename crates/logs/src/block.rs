@@ -6,15 +6,16 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use memchr::{memchr, memchr3, memchr3_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr3, memchr3_iter, memrchr};
 
 use crate::carrier::{Carrier, Peeled, syslog};
 use crate::format::{Format, Memory, Raw};
 use crate::ledger::Ledger;
 use crate::record::Record;
 
-/// Blocks are about this big unless a caller says otherwise, in bytes.
-pub const BLOCK_BYTES: usize = 4 << 20;
+/// Blocks are about this big unless a caller says otherwise, in bytes: what passes over one block several times finds it
+/// in the processor's cache.
+pub const BLOCK_BYTES: usize = 1 << 20;
 /// A record that is longer than this is cut in two, in bytes: memory must have a bound. (Lines have their own, see
 /// [`crate::line`].)
 pub const LONGEST_RECORD_BYTES: usize = 16 << 20;
@@ -47,6 +48,8 @@ pub struct Blocks<'r, R> {
     recipe: Recipe<'r>,
     size: usize,
     carry: Vec<u8>,
+    /// Buffers of blocks that are done with.
+    spare: Vec<Vec<u8>>,
     next_line: u64,
     ended: bool,
 }
@@ -59,6 +62,7 @@ impl<'r, R: Read> Blocks<'r, R> {
             recipe,
             size: size.clamp(64, LONGEST_RECORD_BYTES / 2),
             carry: head,
+            spare: Vec::new(),
             next_line: 1,
             ended: false,
         }
@@ -89,7 +93,10 @@ impl<'r, R: Read> Blocks<'r, R> {
                 cut = Some(memrchr(b'\n', &self.carry).map_or(self.carry.len(), |at| at + 1));
             }
             if let Some(at) = cut {
-                let rest = self.carry.split_off(at);
+                let mut rest = self.spare.pop().unwrap_or_default();
+                rest.clear();
+                rest.extend_from_slice(self.carry.get(at..).unwrap_or_default());
+                self.carry.truncate(at);
                 let bytes = std::mem::replace(&mut self.carry, rest);
                 return Ok(Some(self.emit(bytes)));
             }
@@ -97,22 +104,45 @@ impl<'r, R: Read> Blocks<'r, R> {
         }
     }
 
+    /// Whether the stream was read to its end. Blocks may be left all the same.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Takes back a block that is done with: its memory serves the next one.
+    pub fn recycle(&mut self, block: Block) {
+        self.spare.push(block.bytes);
+    }
+
     fn emit(&mut self, bytes: Vec<u8>) -> Block {
         let first_line = self.next_line;
-        self.next_line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        self.next_line += memchr_iter(b'\n', &bytes).count() as u64;
         Block { bytes, first_line }
     }
 
+    /// Reads until the buffer holds `goal` bytes, in pieces as large as can be: nothing between the file and the block
+    /// then needs a buffer of its own.
     fn fill(&mut self, goal: usize) -> io::Result<()> {
-        while self.carry.len() < goal {
-            let missing = (goal - self.carry.len()) as u64;
-            let count = Read::by_ref(&mut self.reader).take(missing).read_to_end(&mut self.carry)?;
-            if count == 0 {
-                self.ended = true;
-                break;
+        let mut filled = self.carry.len();
+        self.carry.resize(goal.max(filled), 0);
+        let mut outcome = Ok(());
+        while filled < goal {
+            match self.reader.read(self.carry.get_mut(filled..).unwrap_or_default()) {
+                Ok(0) => {
+                    self.ended = true;
+                    break;
+                }
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
             }
         }
-        Ok(())
+        self.carry.truncate(filled);
+        outcome
     }
 
     /// The start of the last complete entry in the buffer at which a record begins.
@@ -222,13 +252,16 @@ pub fn walk(
     visit: &mut dyn FnMut(Item<'_>),
 ) {
     let bytes = block.bytes.as_slice();
+    let spans_lines = recipe.carrier.spans_lines();
+    let coloured = may_be_coloured(bytes);
     let mut pending = std::mem::take(&mut carry.pending);
     let mut open: Option<Open<'_>> = carry.open.take();
     let mut at = 0;
     let mut line_number = block.first_line;
     let mut after_piece = carry.after_piece;
     while at < bytes.len() {
-        let (end, lines) = entry_end(bytes, at, recipe.carrier);
+        let (end, lines) =
+            if spans_lines { entry_end(bytes, at, recipe.carrier) } else { (line_end(bytes, at), 1) };
         let entry_line = line_number;
         line_number += lines;
         let (entry, holes) = bare(trim_newline(bytes.get(at..end).unwrap_or_default()));
@@ -263,12 +296,15 @@ pub fn walk(
                 Some(joined) => joined,
                 None => continue,
             };
-        let payload = clean(payload);
-        if recipe.format.starts_record(&payload) || open.is_none() {
+        let payload = match payload {
+            Cow::Borrowed(text) if !coloured => Cow::Borrowed(text.strip_suffix(b"\r").unwrap_or(text)),
+            payload => clean(payload),
+        };
+        let orphan = !recipe.format.starts_record(&payload);
+        if !orphan || open.is_none() {
             if let Some(record) = open.take() {
                 close(record, recipe, memory, ledger, visit);
             }
-            let orphan = !recipe.format.starts_record(&payload);
             let slice = match &payload {
                 Cow::Borrowed(text) if text.len() == entry.len() => Some((entry_at, entry_at + text.len())),
                 _ => None,
@@ -455,6 +491,15 @@ pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let colour = |at: usize| payload.get(at..).and_then(escape).is_some();
     let coloured = memchr3_iter(0x1b, b'#', b'\\', &payload).any(colour);
     if coloured { Cow::Owned(strip_colours(&payload)) } else { payload }
+}
+
+/// Whether [`clean`] may find a colour in some part of `bytes`: an escape character, or one of its spellings.
+fn may_be_coloured(bytes: &[u8]) -> bool {
+    let spelled = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        matches!(before, Some(b'3' | b'b' | b'B'))
+    };
+    memchr(0x1b, bytes).is_some() || memchr_iter(b'[', bytes).any(spelled)
 }
 
 /// What follows an escape character: ESC itself, or the spelling of rsyslog (`#033`), JSON or nginx before a bracket.

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use rayon::prelude::*;
-use stormtrace_logs::block::{self, Blocks, Recipe};
+use stormtrace_logs::block::{self, Block, Blocks, Recipe};
 use stormtrace_logs::container::{amount, base_name, describe_damage};
 use stormtrace_logs::detect::{self, SAMPLE_BYTES, Wanted};
 use stormtrace_logs::format::{Context, Memory, Source};
@@ -47,7 +47,8 @@ pub fn read(leaf: Leaf<'_>, context: &Context, wanted: Option<&Wanted>, options:
         damaged(error);
         whole = false;
     }
-    let mut rest: Box<dyn Read + '_> = if whole { Box::new(&mut lines) } else { Box::new(io::empty()) };
+    let mut rest: Box<dyn Read + Send + '_> =
+        if whole { Box::new(&mut lines) } else { Box::new(io::empty()) };
     let name = base_name(label);
     let export = binary::recognise(&start, name, containers != "plain");
     let readable = export.is_none() && !head.is_empty();
@@ -177,59 +178,82 @@ fn words(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Folds all blocks of one input, in parallel where the format allows; the result is in file order.
-fn fold(
+/// Blocks that are folded together while as many are read, for each thread.
+const BLOCKS_PER_THREAD: usize = 2;
+
+/// Folds all blocks of one input; the result is in file order. While some blocks are folded, in parallel where the format
+/// allows, the next ones are read, hashed and unpacked.
+fn fold<R: Read + Send>(
     recipe: Recipe<'_>,
     head: Vec<u8>,
-    reader: impl Read,
+    reader: R,
     options: &Options,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Partial {
     let mut blocks = Blocks::new(head, reader, recipe, options.block_bytes);
     let mut whole = Partial::default();
     let mut memory = Memory::default();
-    let batch_size = if recipe.format.sequential() { 1 } else { rayon::current_num_threads().max(1) };
-    let mut ended = false;
-    while !ended {
-        let mut batch = Vec::new();
-        while batch.len() < batch_size {
-            match blocks.next_block() {
-                Ok(Some(block)) => batch.push(block),
-                Ok(None) => {
-                    ended = true;
-                    break;
-                }
-                Err(error) => damaged(error),
-            }
+    let sequential = recipe.format.sequential();
+    let most = BLOCKS_PER_THREAD * rayon::current_num_threads().max(1);
+    let mut errors = Vec::new();
+    let mut batch = next_blocks(&mut blocks, 1, &mut errors);
+    let mut folded = Vec::new();
+    while !batch.is_empty() {
+        let memory = sequential.then_some(&mut memory);
+        // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
+        if blocks.ended() {
+            merge(&mut whole, folded, &mut blocks);
+            folded = fold_blocks(batch, recipe, memory);
+            batch = next_blocks(&mut blocks, most, &mut errors);
+            continue;
         }
-        // A single block needs no other thread: the many small files of a large bundle are not worth the waiting.
-        if recipe.format.sequential() || batch.len() == 1 {
-            for block in &batch {
-                let mut partial = Partial::default();
-                let mut own = Memory::default();
-                let memory = if recipe.format.sequential() { &mut memory } else { &mut own };
-                fold_block(block, recipe, memory, &mut partial);
-                whole.merge(partial);
-            }
-        } else {
-            let parts: Vec<Partial> = batch
-                .par_iter()
-                .map(|block| {
-                    let mut partial = Partial::default();
-                    fold_block(block, recipe, &mut Memory::default(), &mut partial);
-                    partial
-                })
-                .collect();
-            for part in parts {
-                whole.merge(part);
-            }
-        }
+        (batch, folded) = rayon::join(
+            || {
+                merge(&mut whole, folded, &mut blocks);
+                next_blocks(&mut blocks, most, &mut errors)
+            },
+            || fold_blocks(batch, recipe, memory),
+        );
     }
+    merge(&mut whole, folded, &mut blocks);
+    errors.into_iter().for_each(damaged);
     whole
 }
 
-fn fold_block(block: &block::Block, recipe: Recipe<'_>, memory: &mut Memory, partial: &mut Partial) {
-    let mut ledger = std::mem::take(&mut partial.ledger);
-    block::records(block, recipe, memory, &mut ledger, &mut |item| partial.add(item));
-    partial.ledger = ledger;
+fn merge<R: Read>(whole: &mut Partial, folded: Vec<(Block, Partial)>, blocks: &mut Blocks<'_, R>) {
+    for (block, partial) in folded {
+        whole.merge(partial);
+        blocks.recycle(block);
+    }
+}
+
+/// The next `most` blocks, fewer at the end.
+fn next_blocks<R: Read>(blocks: &mut Blocks<'_, R>, most: usize, errors: &mut Vec<io::Error>) -> Vec<Block> {
+    let mut batch = Vec::new();
+    while batch.len() < most {
+        match blocks.next_block() {
+            Ok(Some(block)) => batch.push(block),
+            Ok(None) => break,
+            Err(error) => errors.push(error),
+        }
+    }
+    batch
+}
+
+/// Folds each block by itself; one after the other if they share a memory.
+fn fold_blocks(batch: Vec<Block>, recipe: Recipe<'_>, shared: Option<&mut Memory>) -> Vec<(Block, Partial)> {
+    let fold = |block: Block, memory: &mut Memory| {
+        let mut partial = Partial::default();
+        let mut ledger = std::mem::take(&mut partial.ledger);
+        block::records(&block, recipe, memory, &mut ledger, &mut |item| partial.add(item));
+        partial.ledger = ledger;
+        (block, partial)
+    };
+    match shared {
+        Some(memory) => batch.into_iter().map(|block| fold(block, memory)).collect(),
+        None if batch.len() == 1 => {
+            batch.into_iter().map(|block| fold(block, &mut Memory::default())).collect()
+        }
+        None => batch.into_par_iter().map(|block| fold(block, &mut Memory::default())).collect(),
+    }
 }

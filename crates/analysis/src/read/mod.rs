@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stormtrace_logs::block;
@@ -220,13 +220,7 @@ fn read_all(paths: &[PathBuf], options: &Options) -> Result<Reading, Error> {
         progress.expect(stored.iter().filter_map(stored::Stored::size).sum());
     }
     let context = configuration::read(&stored, options, &mut whole.left_out)?;
-    let outcomes: Vec<(stored::Stored, io::Result<One>)> = stored
-        .into_par_iter()
-        .map(|stored| {
-            let outcome = read_one(&stored, &context, options);
-            (stored, outcome)
-        })
-        .collect();
+    let outcomes = in_parallel(stored, |stored| read_one(stored, &context, options));
     let mut summaries = Vec::new();
     for (stored, outcome) in outcomes {
         match outcome {
@@ -283,6 +277,32 @@ fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>) {
             what
         }));
     }
+}
+
+/// What `read` makes of each file, in their order. As many files are open as there are threads, the largest first: a thread
+/// that waits for the blocks of its file must not begin a further one.
+fn in_parallel<T: Send>(
+    files: Vec<stored::Stored>,
+    read: impl Fn(&stored::Stored) -> T + Sync,
+) -> Vec<(stored::Stored, T)> {
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|index| std::cmp::Reverse(files.get(*index).and_then(stored::Stored::size)));
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    rayon::scope(|scope| {
+        for _ in 0..rayon::current_num_threads() {
+            scope.spawn(|_| {
+                while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed))
+                    && let Some(file) = files.get(*index)
+                {
+                    let outcome = read(file);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, outcome));
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    files.into_iter().zip(done.into_iter().map(|(_, outcome)| outcome)).collect()
 }
 
 /// Format of an input that is an archive.
