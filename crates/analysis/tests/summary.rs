@@ -192,7 +192,7 @@ fn a_damaged_summary_is_told_as_such() {
         (packed(&frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])), "damaged at byte 8"),
         (packed(&frame(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])), "damaged at byte 8"),
         (packed(&frame(&[0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])), "after byte 20"),
-        ([FIRST_LINE, b"no gzip"].concat(), "damaged at byte 0"),
+        ([FIRST_LINE, b"no gzip stream at all"].concat(), "damaged at byte 0"),
     ] {
         let error = parsed(&wrong).unwrap_err().to_string();
         assert!(error.contains(said), "{error}, not {said}");
