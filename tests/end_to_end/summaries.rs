@@ -74,8 +74,12 @@ fn every_command_prints_the_same_of_a_summary_as_of_the_logs() {
     ] {
         let of_logs = printed(&[command, &[text(&evidence)]].concat());
         assert_eq!(printed(&[command, &[text(&path)]].concat()), of_logs, "{command:?}");
-        assert_eq!(printed(&[command, &[text(folder.path())]].concat()), of_logs, "{command:?}, in a folder");
     }
+    assert_eq!(
+        printed(&["inspect", text(folder.path())]),
+        printed(&["inspect", text(&evidence)]),
+        "in a folder"
+    );
     let verdict = |path: &Path| stormtrace(["check", "-q", text(path)]).status.code();
     assert_eq!(verdict(&path), verdict(&evidence));
 }

@@ -2,8 +2,8 @@
 //! counts copies once, finds incidents and explains them.
 //!
 //! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`queue`],
-//! [`worker_time`], [`cause`], [`recovery`] → [`policy`] → [`report`]. This crate knows no file format and writes no
-//! output.
+//! [`worker_time`], [`cause`], [`recovery`] → [`policy`] → [`report`]. This crate knows no log format, and a [`summary`] is
+//! all that it writes.
 //!
 //! ```no_run
 //! let options = stormtrace_analysis::Options::default();

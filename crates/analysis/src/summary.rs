@@ -118,7 +118,7 @@ impl Summary {
         let mut reader = BufReader::new(reader);
         check_version(&mut reader)?;
         let packed = Packed { reader: Box::new(reader), seekable: None, budget: Budget::new(*limits) };
-        let mut frames = Frames { content: Capped::new(gunzip(packed)?, limits.entry), at: 0 };
+        let mut frames = Frames { content: Capped::new(gunzip(packed)?, "summary", limits.summary), at: 0 };
         let head: Head = frames.next()?;
         let mut inputs = Vec::new();
         for _ in 0..head.inputs {

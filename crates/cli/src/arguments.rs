@@ -63,8 +63,8 @@ Exit codes: 0 pass; 1 fail; 2 bad usage, unreadable input or bad policy; 3 warn;
 
 const SUMMARIZE_EXAMPLES: &str = "\
 Examples:
-  stormtrace summarize /var/log/odoo /etc/odoo -o app-1.summary
-  ssh web-1 stormtrace summarize /var/log/nginx /etc/nginx -o - > web-1.summary
+  stormtrace summarize /var/log/odoo /etc/odoo/odoo.conf -o app-1.summary
+  ssh web-1 stormtrace summarize /var/log/nginx /etc/nginx/nginx.conf -o - > web-1.summary
   stormtrace analyze app-1.summary web-1.summary      the report that their logs would give
   stormtrace summarize web-*.summary -o web.summary   several summaries as one
 
@@ -116,6 +116,7 @@ Change a limit (repeatable). Each is for one file with all that is inside it; by
   window=128M          memory that a zstd frame or an xz block may ask for
   spool=64M            bytes of an archive from standard input kept to read its configuration first;
                        a zip from a pipe or inside an archive must fit
+  summary=1G           bytes of a summary, unpacked
 What reaches a limit is named in the report, and everything else is still read.";
 
 /// How to read files.

@@ -1,6 +1,7 @@
 //! The commands: what each reads, how it is judged and where it goes.
 
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,6 +78,8 @@ pub fn summarize(arguments: &Summarize) -> Result<u8> {
     let to_standard_output = output.as_os_str() == "-";
     if !to_standard_output {
         output::refuse_inside_evidence(output, paths)?;
+    } else if io::stdout().is_terminal() {
+        bail!("a summary is no text for a terminal; write it to a file or a pipe");
     }
     let options =
         read::Options { relative_to: arguments.relative_to.clone(), ..read_options(files, *quiet)? };
