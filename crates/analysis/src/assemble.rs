@@ -8,6 +8,7 @@ use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::timestamp::Zone;
 
 use crate::cause::{self, measures};
+use crate::detail::Origins;
 use crate::detect::{self, Found, Picture};
 use crate::events::{Events, Lane};
 use crate::facts::Facts;
@@ -21,7 +22,7 @@ use crate::report::{
 use crate::service::Services;
 use crate::{
     action, align, copies, correlate, extremes, finding, gaps, impact, interval, link, policy, queue,
-    recovery, timeline, worker_time,
+    recovery, thin, timeline, worker_time,
 };
 
 /// How to analyse.
@@ -50,15 +51,33 @@ struct Gathered {
     clocks: Vec<Clock>,
     ordering: align::Ordering,
     notes: Vec<String>,
+    origins: Origins,
 }
 
 fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
     let mut left_out = Vec::new();
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
+    notes.extend(inputs.iter().filter_map(|input| thinned_note(input, &options.read)));
     let standings = copies::settle(&mut inputs);
+    let origins = Origins::of(&inputs);
     let (clocks, ordering) = align::align(&mut inputs, &standings, &options.zones, &mut notes);
-    Ok(Gathered { inputs, standings, clocks, ordering, notes })
+    Ok(Gathered { inputs, standings, clocks, ordering, notes, origins })
+}
+
+/// What it means that there are more records than are kept.
+fn thinned_note(input: &read::Input, options: &read::Options) -> Option<String> {
+    let level = Some(input.partial.level).filter(|level| *level > 0)?;
+    let apart = if options.spared.contains_key(&input.label) { ", apart from the incidents," } else { "" };
+    Some(format!(
+        "{}: more records than are kept one by one (limit records):{apart} of each {} one stands for the others of its \
+         kind. Counts are exact; times and statements are those of the ones kept.",
+        input.label,
+        match thin::stretch_us(level) / 1_000_000 {
+            1 => "second".to_owned(),
+            seconds => format!("{seconds} s"),
+        }
+    ))
 }
 
 /// What each input was taken for, without analysis.
@@ -66,7 +85,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, ordering: _, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, notes, .. } = gather(paths, options)?;
     let mut report = empty_report();
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -86,7 +105,7 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, ordering, notes } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering, notes, origins } = gather(paths, options)?;
     let mut events = Events::default();
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
@@ -115,10 +134,19 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         spans: &spans,
         streams: &streams,
     };
+    let found = detect::incidents(&picture);
+    if options.read.spared.is_empty() && read::can_be_read_again(paths) {
+        let spared = origins.spared(&found, &events, &inputs, options.read.limits.records);
+        if !spared.is_empty() {
+            drop((inputs, events, deaths, lives, standings, origins));
+            let read = read::Options { spared, ..options.read.clone() };
+            return analyze(paths, &Options { read, ..options.clone() });
+        }
+    }
+    drop(origins);
     let mut services = Services::new(&events, &deaths, &streams);
     let chains = link::Chains::new(&picture, &mut services);
     let work = Work { services: &services, chains: &chains };
-    let found = detect::incidents(&picture);
     let mut report = empty_report();
     report.notes = notes;
     report.incidents = found
@@ -307,14 +335,15 @@ fn coverage(
 fn totals(events: &Events, deaths: &[Death]) -> Totals {
     let mut totals = Totals::default();
     for access in &events.access {
-        *totals.by_status.entry(access.status).or_insert(0) += 1;
+        let count = u64::from(access.count);
+        *totals.by_status.entry(access.status).or_insert(0) += count;
         match access.lane {
-            Lane::Bus => *totals.bus_by_status.entry(access.status).or_insert(0) += 1,
-            _ => *totals.http_by_status.entry(access.status).or_insert(0) += 1,
+            Lane::Bus => *totals.bus_by_status.entry(access.status).or_insert(0) += count,
+            _ => *totals.http_by_status.entry(access.status).or_insert(0) += count,
         }
     }
     if !events.access.is_empty() {
-        totals.requests = Some(events.access.len() as u64);
+        totals.requests = Some(totals.by_status.values().sum());
         totals.bus_requests = Some(totals.bus_by_status.values().sum());
         totals.bus_failed = Some(totals.bus_by_status.range(500..600).map(|(_, count)| count).sum());
     }
@@ -462,9 +491,12 @@ fn explain(
         recovery: Recovery::default(),
     };
     // A lone failure is noted; there is too little of it to reason about.
+    let single = !picture.events.is_thinned(found.start_us, found.end_us);
     if !found.isolated {
         let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.chains);
+        if single {
+            incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.chains);
+        }
         incident.impact.saturation.blocked_worker_s =
             incident.worker_time.as_ref().map(|time| time.busy_worker_s);
         incident.links = link::find(found, picture, work.chains, places);

@@ -5,11 +5,15 @@
 //! is added. Parts of a rotated log that overlap (`copytruncate` copies while the program writes) are told by their
 //! seam: the end of one is the beginning of the other, record by record.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use stormtrace_logs::format::Source;
 
-use crate::events::{Content, Events};
+use crate::contents::{Content, Digest, is_fine};
+use crate::events::Events;
 use crate::read::Input;
+use crate::thin;
 
 /// Two inputs are copies if this share of the records in their common time span agrees.
 const COPY_SHARE: f64 = 0.5;
@@ -42,11 +46,18 @@ pub fn settle(inputs: &mut [Input]) -> Vec<Standing> {
             .collect();
         order.sort_by_cached_key(|index| {
             inputs.get(*index).map(|input| {
-                let records = input.partial.events.fingerprints.len();
+                let records = input.partial.events.contents.len();
                 (std::cmp::Reverse((richness(input), records)), input.label.clone())
             })
         });
-        settle_source(inputs, &order, &mut standings);
+        let level = order
+            .iter()
+            .filter_map(|index| inputs.get(*index))
+            .map(|input| input.partial.events.contents.level());
+        match level.max() {
+            Some(level @ 1..) => settle_thinned(inputs, &order, level, &mut standings),
+            _ => settle_source(inputs, &order, &mut standings),
+        }
     }
     standings
 }
@@ -62,12 +73,7 @@ fn richness(input: &Input) -> u32 {
         );
         points += 2 * u32::from(events.access.iter().any(|access| access.upstream_port != 0));
     }
-    points + u32::from(is_fine(&events.fingerprints))
-}
-
-/// Some stamp is finer than a second.
-fn is_fine(contents: &[Content]) -> bool {
-    contents.iter().any(|content| content.us % 1_000_000 != 0)
+    points + u32::from(events.contents.is_fine())
 }
 
 /// Copies of fine stamps agree to this, microseconds.
@@ -97,7 +103,7 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
     let mut accepted: Vec<Accepted> = Vec::new();
     let mut streams = 0;
     for &index in order {
-        let contents = std::mem::take(&mut inputs[index].partial.events.fingerprints);
+        let contents = std::mem::take(&mut inputs[index].partial.events.contents).list;
         let span = inputs[index].partial.span;
         let seams: Vec<(usize, Seam)> = accepted
             .iter()
@@ -163,25 +169,89 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
             let best = copies.max_by_key(|(at, agreeing)| (*agreeing, std::cmp::Reverse(*at)));
             standings[index].duplicate_of = best.map(|(at, _)| accepted[at].input);
         }
-        // A rotated part of a stream touches no other in time; another host does.
-        let apart = |other: &Accepted| match (span, other.span) {
-            (Some(a), Some(b)) => a.1.min(b.1) - a.0.max(b.0) < 60_000_000,
-            _ => true,
-        };
         let kin = relatives.first().map(|(at, _)| *at).or_else(|| seams.first().map(|(at, _)| *at));
-        let stream = kin.map(|at| standings[accepted[at].input].stream).or_else(|| {
-            (1..=streams).find(|stream| {
-                accepted.iter().filter(|other| standings[other.input].stream == *stream).all(apart)
-            })
-        });
-        standings[index].stream = stream.unwrap_or_else(|| {
-            streams += 1;
-            streams
-        });
+        let kin = kin.map(|at| standings[accepted[at].input].stream);
+        let others = accepted.iter().map(|other| (other.input, other.span));
+        standings[index].stream = stream(standings, others, span, kin, &mut streams);
         if !dropped.is_empty() {
             remove(&mut inputs[index].partial.events, &contents, &dropped);
         }
         accepted.push(Accepted { input: index, all: contents, own, contributed, span });
+    }
+}
+
+/// The stream of an input that covers `span`: that of its `kin`, or one whose parts it does not touch: a rotated part of a
+/// stream touches no other in time, another host does.
+fn stream(
+    standings: &[Standing],
+    accepted: impl Iterator<Item = (usize, Option<(i64, i64)>)> + Clone,
+    span: Option<(i64, i64)>,
+    kin: Option<u32>,
+    streams: &mut u32,
+) -> u32 {
+    let apart = |other: Option<(i64, i64)>| match (span, other) {
+        (Some(a), Some(b)) => a.1.min(b.1) - a.0.max(b.0) < 60_000_000,
+        _ => true,
+    };
+    let of = |input: usize| standings.get(input).map(|standing| standing.stream);
+    let free = |stream: &u32| {
+        accepted.clone().filter(|(input, _)| of(*input) == Some(*stream)).all(|(_, other)| apart(other))
+    };
+    kin.or_else(|| (1..=*streams).find(free)).unwrap_or_else(|| {
+        *streams += 1;
+        *streams
+    })
+}
+
+/// The same where some input is thinned out: of each stretch of time only the sum of all records is known. Copies agree in
+/// most stretches that both cover; each stretch is then counted from the richest copy that has it.
+#[allow(clippy::indexing_slicing)] // every index comes from `order`, made from 0..inputs.len()
+fn settle_thinned(inputs: &mut [Input], order: &[usize], level: u8, standings: &mut [Standing]) {
+    type Accepted = (usize, BTreeMap<i64, Digest>, Option<(i64, i64)>);
+    let mut accepted: Vec<Accepted> = Vec::new();
+    let mut streams = 0;
+    for &index in order {
+        let span = inputs[index].partial.span;
+        let mut own = std::mem::take(&mut inputs[index].partial.events.contents).at_level(level);
+        let all: u64 = own.values().map(|digest| digest.records).sum();
+        let mut copies: Vec<(usize, usize)> = Vec::new();
+        for (at, (_, theirs, _)) in accepted.iter().enumerate() {
+            let common = own.iter().filter_map(|(stretch, digest)| Some((digest, theirs.get(stretch)?)));
+            let (mut all, mut agreeing) = (0, 0);
+            for (one, other) in common {
+                all += 1;
+                agreeing += usize::from(one == other);
+            }
+            if all > 0 && agreeing as f64 >= COPY_SHARE * all as f64 {
+                copies.push((at, agreeing));
+            }
+        }
+        let mut dropped = FxHashSet::default();
+        let mut held = 0;
+        for (stretch, digest) in &own {
+            if copies.iter().any(|(at, _)| accepted[*at].1.contains_key(stretch)) {
+                dropped.insert(*stretch);
+                held += digest.records;
+            }
+        }
+        if all > 0 && held as f64 >= DUPLICATE_SHARE * all as f64 {
+            let best = copies.iter().max_by_key(|(at, agreeing)| (*agreeing, std::cmp::Reverse(*at)));
+            standings[index].duplicate_of = best.map(|(at, _)| accepted[*at].0);
+        }
+        let kin = copies.first().map(|(at, _)| standings[accepted[*at].0].stream);
+        let others = accepted.iter().map(|(input, _, span)| (*input, *span));
+        standings[index].stream = stream(standings, others, span, kin, &mut streams);
+        if !dropped.is_empty() {
+            let keep = |us: i64| !dropped.contains(&thin::stretch(us, level));
+            let events = &mut inputs[index].partial.events;
+            events.access.retain(|event| keep(event.end_us));
+            events.served.retain(|event| keep(event.end_us));
+            events.odoo.retain(|event| keep(event.us));
+            events.nginx.retain(|event| keep(event.us));
+            events.postgres.retain(|event| keep(event.us));
+        }
+        own.retain(|stretch, _| !dropped.contains(stretch));
+        accepted.push((index, own, span));
     }
 }
 

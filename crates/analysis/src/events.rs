@@ -6,6 +6,8 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecycle, UpstreamFailure};
 
+use crate::contents::Contents;
+
 /// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
 const MOST_TEXTS: usize = 200_000;
 
@@ -59,10 +61,23 @@ impl Texts {
             }
         }
     }
+}
 
-    /// Adds every text of `other`; the result maps its numbers to ours.
-    pub fn absorb(&mut self, other: &Texts) -> Vec<u32> {
-        other.list.iter().map(|text| self.add(text)).collect()
+/// Numbers of one table's texts in another, which takes each in when it is first asked for.
+struct Renumbering<'t> {
+    from: &'t Texts,
+    into: &'t mut Texts,
+    known: Vec<Option<u32>>,
+}
+
+impl<'t> Renumbering<'t> {
+    fn new(from: &'t Texts, into: &'t mut Texts) -> Self {
+        Renumbering { from, into, known: vec![None; from.list.len()] }
+    }
+
+    fn number(&mut self, number: u32) -> u32 {
+        let Some(known) = self.known.get_mut(number as usize) else { return 0 };
+        *known.get_or_insert_with(|| self.into.add(self.from.get(number)))
     }
 }
 
@@ -89,7 +104,7 @@ impl Lane {
     }
 }
 
-/// One request at nginx. 72 bytes.
+/// One request at nginx. 96 bytes.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Access {
     /// End, µs.
@@ -120,6 +135,8 @@ pub struct Access {
     pub fingerprint: u64,
     /// Input number.
     pub input: u32,
+    /// Records it stands for, itself included: 1 unless its input was thinned out ([`crate::thin`]).
+    pub count: u32,
     /// Line.
     pub line: u64,
 }
@@ -163,6 +180,8 @@ pub struct Served {
     pub fingerprint: u64,
     /// Input number.
     pub input: u32,
+    /// Records it stands for, itself included: 1 unless its input was thinned out ([`crate::thin`]).
+    pub count: u32,
     /// Line.
     pub line: u64,
 }
@@ -218,6 +237,8 @@ pub struct OdooEvent {
     pub fingerprint: u64,
     /// Input number.
     pub input: u32,
+    /// Records it stands for, itself included: 1 unless its input was thinned out ([`crate::thin`]).
+    pub count: u32,
     /// Line.
     pub line: u64,
 }
@@ -239,6 +260,8 @@ pub struct NginxError {
     pub fingerprint: u64,
     /// Input number.
     pub input: u32,
+    /// Records it stands for, itself included: 1 unless its input was thinned out ([`crate::thin`]).
+    pub count: u32,
     /// Line.
     pub line: u64,
 }
@@ -298,6 +321,17 @@ pub enum PostgresFact {
     Statement,
 }
 
+/// Lines of other backends that may stand between a record of PostgreSQL's stderr log and its follow-ups.
+pub const FOLLOW_UP_REACH: usize = 32;
+
+impl PostgresFact {
+    /// A line of its own that speaks of the record before it.
+    #[must_use]
+    pub fn is_follow_up(&self) -> bool {
+        matches!(self, PostgresFact::Statement | PostgresFact::Holders { .. })
+    }
+}
+
 /// One record of PostgreSQL's log that matters.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PostgresEvent {
@@ -315,6 +349,8 @@ pub struct PostgresEvent {
     pub fingerprint: u64,
     /// Input number.
     pub input: u32,
+    /// Records it stands for, itself included: 1 unless its input was thinned out ([`crate::thin`]).
+    pub count: u32,
     /// Line.
     pub line: u64,
 }
@@ -451,17 +487,6 @@ pub struct Statistics {
     pub line: u64,
 }
 
-/// The content of one record: the same in every copy of a stream.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Content {
-    /// When, µs in the input's own zone.
-    pub us: i64,
-    /// Hash.
-    pub fingerprint: u64,
-    /// Line.
-    pub line: u64,
-}
-
 /// All events of one input, or of all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -479,14 +504,19 @@ pub struct Events {
     pub settings: Vec<Setting>,
     pub statistics: Vec<Statistics>,
     /// Content of every record of the input, for finding copies.
-    pub fingerprints: Vec<Content>,
+    pub contents: Contents,
 }
 
 impl Events {
     /// Appends the events of what follows.
     pub fn append(&mut self, later: Events) {
-        let map = self.texts.absorb(&later.texts);
-        let text = |number: u32| map.get(number as usize).copied().unwrap_or(0);
+        let mut renumbering = Renumbering::new(&later.texts, &mut self.texts);
+        let mut text = |number: u32| renumbering.number(number);
+        let mut snapshots = later.snapshots;
+        for session in snapshots.iter_mut().flat_map(|snapshot| &mut snapshot.sessions) {
+            session.application = text(session.application);
+            session.query = text(session.query);
+        }
         self.access.extend(later.access.into_iter().map(|mut event| {
             event.path = text(event.path);
             event.method = text(event.method);
@@ -525,13 +555,6 @@ impl Events {
             }
             event
         }));
-        for mut snapshot in later.snapshots {
-            for session in &mut snapshot.sessions {
-                session.application = text(session.application);
-                session.query = text(session.query);
-            }
-            self.add_snapshot(snapshot);
-        }
         self.host.extend(later.host);
         self.probes.extend(later.probes.into_iter().map(|mut probe| {
             probe.target = text(probe.target);
@@ -546,7 +569,30 @@ impl Events {
             row.query = text(row.query);
             row
         }));
-        self.fingerprints.extend(later.fingerprints);
+        self.contents.append(later.contents);
+        snapshots.into_iter().for_each(|snapshot| self.add_snapshot(snapshot));
+    }
+
+    /// Whether some request of a span stands for others: then what single requests and workers did in it is not known.
+    #[must_use]
+    pub fn is_thinned(&self, from_us: i64, to_us: i64) -> bool {
+        let part = |first: usize, past: usize| first..past.max(first);
+        let access = part(
+            self.access.partition_point(|event| event.end_us < from_us),
+            self.access.partition_point(|event| event.end_us <= to_us),
+        );
+        let served = part(
+            self.served.partition_point(|event| event.end_us < from_us),
+            self.served.partition_point(|event| event.end_us <= to_us),
+        );
+        self.access.get(access).unwrap_or_default().iter().any(|event| event.count > 1)
+            || self.served.get(served).unwrap_or_default().iter().any(|event| event.count > 1)
+    }
+
+    /// Events of the kinds that come with every request or statement.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.access.len() + self.served.len() + self.odoo.len() + self.nginx.len() + self.postgres.len()
     }
 
     /// Adds a snapshot. A listing printed row by row (CSV) arrives as one snapshot a row: rows of one stamp are joined.
@@ -566,18 +612,21 @@ impl Events {
     /// Joins the DETAIL and STATEMENT lines of PostgreSQL's stderr format to the records they follow. The events must be
     /// in order of time, input and line.
     pub fn join_follow_ups(&mut self) {
-        /// Lines of other backends that may stand between a record and its follow-ups.
-        const REACH: usize = 32;
-        for at in 0..self.postgres.len() {
+        self.give_follow_ups(0);
+        self.settle_plans();
+        self.postgres.retain(|event| !event.fact.is_follow_up());
+    }
+
+    /// Tells the records what the follow-ups from position `from` on say of them.
+    pub fn give_follow_ups(&mut self, from: usize) {
+        for at in from..self.postgres.len() {
             let (before, rest) = self.postgres.split_at_mut(at);
             let Some(event) = rest.first() else { break };
-            if !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }) {
+            if !event.fact.is_follow_up() {
                 continue;
             }
-            let owner = before.iter_mut().rev().take(REACH).find(|earlier| {
-                earlier.pid == event.pid
-                    && earlier.input == event.input
-                    && !matches!(earlier.fact, PostgresFact::Statement | PostgresFact::Holders { .. })
+            let owner = before.iter_mut().rev().take(FOLLOW_UP_REACH).find(|earlier| {
+                earlier.pid == event.pid && earlier.input == event.input && !earlier.fact.is_follow_up()
             });
             let Some(owner) = owner else { continue };
             match &event.fact {
@@ -592,9 +641,6 @@ impl Events {
                 _ => {}
             }
         }
-        self.settle_plans();
-        self.postgres
-            .retain(|event| !matches!(event.fact, PostgresFact::Statement | PostgresFact::Holders { .. }));
     }
 
     /// A plan whose run another line tells of too (its statement line, or the statement that called it) is dropped; any
@@ -680,6 +726,7 @@ mod tests {
             fact,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 0,
         };
         let plan = |ms, pid, us| event(ms, pid, PostgresFact::Plan { duration_us: us, query: 0 });

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::hash::Hasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
@@ -12,12 +14,15 @@ use stormtrace_logs::record::{
 };
 use stormtrace_logs::timestamp::{SECOND_US, Stamp, Zone};
 
+use crate::contents::Content;
 use crate::events::{
-    Access, Content, Events, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent,
+    Access, Events, FOLLOW_UP_REACH, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent,
     PostgresFact, Probe, Served, Session, Setting, Snapshot, State, Statistics,
 };
 use crate::gaps::Presence;
+use crate::read::Spans;
 use crate::stretch::Stretches;
+use crate::thin::{self, Arrival, Standing, thin};
 
 /// The summary of one stretch of one input. Merging is associative.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -38,9 +43,129 @@ pub struct Partial {
     pub presence: Presence,
     /// Samples of the host that no time is known of: they can be placed nowhere.
     pub undated: u64,
+    /// How far the records are thinned out ([`crate::thin`]); 0: each is kept.
+    pub level: u8,
+    /// Up to where PostgreSQL's records know what their follow-ups say, in a thinned whole.
+    #[serde(skip)]
+    followed: usize,
+    #[serde(skip)]
+    standing_access: Standing,
+    #[serde(skip)]
+    standing_served: Standing,
+    /// Spans in which every record is kept, µs.
+    #[serde(skip)]
+    spared: Arc<Spans>,
+    /// Records in them, as last counted.
+    #[serde(skip)]
+    spared_records: usize,
+}
+
+/// Which records of an input are kept one by one.
+#[derive(Debug, Clone, Default)]
+pub struct Keep {
+    /// So many, where all inputs together hold too many: its share.
+    pub most: usize,
+    /// Those of these spans besides, µs in the input's own zone.
+    pub spared: Arc<Spans>,
+    /// What all inputs hold together.
+    pub room: Arc<Room>,
+}
+
+/// How many records were met in all inputs, by the threads that read them. Nothing is thinned out while they are few; once
+/// they are many every input is held to its share, and those read before that are at the end.
+#[derive(Debug, Default)]
+pub struct Room {
+    met: AtomicU64,
+    most: u64,
+}
+
+impl Room {
+    /// Room for so many.
+    #[must_use]
+    pub fn new(most: u64) -> Self {
+        Room { met: AtomicU64::new(0), most }
+    }
+
+    /// Whether there are more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.met.load(Ordering::Relaxed) > self.most
+    }
 }
 
 impl Partial {
+    /// Nothing yet of a stretch whose whole is thinned out to `level` already: the stretch is at once.
+    #[must_use]
+    pub fn keeping(level: u8, keep: &Keep) -> Self {
+        let mut partial = Partial { level, spared: Arc::clone(&keep.spared), ..Partial::default() };
+        partial.events.contents.thin(level);
+        partial
+    }
+
+    /// Adds what follows in the same input, and thins the whole out where there are too many records.
+    pub fn merge_within(&mut self, later: Partial, keep: &Keep) {
+        keep.room.met.fetch_add(later.size() as u64, Ordering::Relaxed);
+        self.merge(later);
+        if keep.room.is_full() {
+            self.fit(keep.most, true);
+        }
+    }
+
+    /// Takes its place among all inputs, of which it was not read with.
+    pub fn enter(&mut self, room: &Room, spared: Option<&Arc<Spans>>) {
+        room.met.fetch_add(self.size() as u64, Ordering::Relaxed);
+        self.spared = spared.cloned().unwrap_or_default();
+    }
+
+    /// Records, or contents where these are more: an input may be full of what no event is made of.
+    fn size(&self) -> usize {
+        self.events.records().max(self.events.contents.list.len())
+    }
+
+    /// Thins the whole out until at most `most` records are left. While there is `more` to come twice as many may stay, so
+    /// that it is not done again with every block, and what follow-ups may still speak of is kept.
+    pub fn fit(&mut self, most: usize, more: bool) {
+        let most_now = if more { most.saturating_mul(2) } else { most };
+        if self.events.contents.list.len() > most_now {
+            self.events.contents.thin(self.level.max(1));
+        }
+        if self.records() > most_now {
+            self.spared_records = thin::records_in(&self.events, &self.spared);
+        }
+        if self.records() <= most_now && (more || self.level == 0) {
+            return;
+        }
+        self.thin(more);
+        while self.records() > most && self.level < u8::MAX {
+            self.level += 1;
+            self.thin(more);
+        }
+    }
+
+    /// Records that are not spared, or may be.
+    fn records(&self) -> usize {
+        self.events.records().saturating_sub(self.spared_records)
+    }
+
+    fn thin(&mut self, more: bool) {
+        if self.level == 0 {
+            return;
+        }
+        let mut events = std::mem::take(&mut self.events);
+        events.give_follow_ups(self.followed);
+        let kept = if more { FOLLOW_UP_REACH } else { 0 };
+        let mut tail = events.postgres.split_off(events.postgres.len().saturating_sub(kept));
+        events.postgres.retain(|event| !event.fact.is_follow_up());
+        thin(&mut events.postgres, self.level, &self.spared);
+        events.postgres.append(&mut tail);
+        self.followed = events.postgres.len();
+        (self.standing_access, self.standing_served) = Default::default();
+        thin::thin_events(&mut events, self.level, &self.spared);
+        self.spared_records = thin::records_in(&events, &self.spared);
+        // Texts that nothing names any longer stay behind.
+        self.events.append(events);
+    }
+
     /// Adds what follows in the same input.
     pub fn merge(&mut self, later: Partial) {
         self.ledger.merge(&later.ledger);
@@ -54,6 +179,7 @@ impl Partial {
         self.stretches.append(later.stretches);
         self.presence.merge(later.presence);
         self.undated += later.undated;
+        self.level = self.level.max(later.level);
     }
 
     fn see(&mut self, stamp: Stamp, line: u64) -> i64 {
@@ -132,43 +258,33 @@ impl Partial {
     fn odoo(&mut self, record: &logs::OdooRecord<'_>, line: u64) {
         let us = self.see(record.stamp, line);
         let fingerprint = hash(&[&us.to_le_bytes(), &record.pid.to_le_bytes(), record.message]);
-        self.events.fingerprints.push(Content { us, fingerprint, line });
+        self.events.contents.push(Content { us, fingerprint, line });
         let texts = &mut self.events.texts;
         let fact = match &record.event {
             Said::Request(request) => {
-                let served = Served {
-                    end_us: us,
-                    pid: record.pid,
+                let served = Request {
                     status: request.status,
-                    path: texts.add(&path_of(request.path)),
-                    method: texts.add(&shorten(request.method, 20)),
+                    path: request.path,
+                    method: request.method,
                     client: client(request.address),
                     query_us: request.query_time_us,
                     remaining_us: request.remaining_time_us,
                     evented: false,
-                    fingerprint,
-                    input: 0,
-                    line,
                 };
-                self.events.served.push(served);
+                self.served(&served, us, record.pid, fingerprint, line);
                 None
             }
             Said::EventedRequest { method, path, status, duration_us } => {
-                let served = Served {
-                    end_us: us,
-                    pid: record.pid,
+                let served = Request {
                     status: *status,
-                    path: texts.add(&path_of(path)),
-                    method: texts.add(&shorten(method, 20)),
+                    path,
+                    method,
                     client: 0,
                     query_us: None,
                     remaining_us: *duration_us,
                     evented: true,
-                    fingerprint,
-                    input: 0,
-                    line,
                 };
-                self.events.served.push(served);
+                self.served(&served, us, record.pid, fingerprint, line);
                 None
             }
             Said::WorkerTimeout { class, pid, limit_s } => Some(OdooFact::Timeout {
@@ -219,8 +335,46 @@ impl Partial {
         };
         let raised = record.exception.map(OdooFact::Raised);
         for fact in [fact, raised].into_iter().flatten() {
-            self.events.odoo.push(OdooEvent { us, pid: record.pid, fact, fingerprint, input: 0, line });
+            self.events.odoo.push(OdooEvent {
+                us,
+                pid: record.pid,
+                fact,
+                fingerprint,
+                input: 0,
+                count: 1,
+                line,
+            });
         }
+    }
+
+    fn served(&mut self, request: &Request<'_>, us: i64, pid: u32, fingerprint: u64, line: u64) {
+        let events = &mut self.events;
+        let mut instead = None;
+        if self.level > 0 && !thin::is_in(us, &self.spared) {
+            let class = thin::served_class(request.evented, request.status, request.remaining_us);
+            let rank = (fingerprint, line);
+            match self.standing_served.arrive(&mut events.served, self.level, us, class, rank) {
+                Arrival::Counted => return,
+                Arrival::Instead(at, count) => instead = Some((at, count)),
+                Arrival::First => {}
+            }
+        }
+        let served = Served {
+            end_us: us,
+            pid,
+            status: request.status,
+            path: events.texts.add(&path_of(request.path)),
+            method: events.texts.add(&shorten(request.method, 20)),
+            client: request.client,
+            query_us: request.query_us,
+            remaining_us: request.remaining_us,
+            evented: request.evented,
+            fingerprint,
+            input: 0,
+            count: instead.map_or(1, |(_, count)| count),
+            line,
+        };
+        place(&mut events.served, served, instead);
     }
 
     fn access(&mut self, record: &logs::AccessRecord<'_>, line: u64) {
@@ -238,8 +392,19 @@ impl Partial {
             record.method,
             path.as_bytes(),
         ]);
-        self.events.fingerprints.push(Content { us, fingerprint, line });
+        self.events.contents.push(Content { us, fingerprint, line });
         let lane = lane_of(&path, status, record.upstream_addr);
+        let mut instead = None;
+        // A failure that comes with the request is an event of its own below.
+        if self.level > 0 && record.upstream_failure.is_none() && !thin::is_in(us, &self.spared) {
+            let class = thin::access_class(lane, status, record.request_time_us);
+            let rank = (fingerprint, line);
+            match self.standing_access.arrive(&mut self.events.access, self.level, us, class, rank) {
+                Arrival::Counted => return,
+                Arrival::Instead(at, count) => instead = Some((at, count)),
+                Arrival::First => {}
+            }
+        }
         let event = Access {
             end_us: us,
             request_time_us: record.request_time_us,
@@ -255,9 +420,10 @@ impl Partial {
             client: client(record.remote_addr),
             fingerprint,
             input: 0,
+            count: instead.map_or(1, |(_, count)| count),
             line,
         };
-        self.events.access.push(event);
+        place(&mut self.events.access, event, instead);
         // What nginx tells in its error log, HAProxy tells here.
         if let Some(failure) = record.upstream_failure {
             self.events.nginx.push(NginxError {
@@ -268,6 +434,7 @@ impl Partial {
                 lane,
                 fingerprint,
                 input: 0,
+                count: 1,
                 line,
             });
         }
@@ -277,7 +444,7 @@ impl Partial {
         let us = self.see(record.stamp, line);
         let connection = record.connection.unwrap_or(0);
         let fingerprint = hash(&[&us.to_le_bytes(), &connection.to_le_bytes(), record.message, record.path]);
-        self.events.fingerprints.push(Content { us, fingerprint, line });
+        self.events.contents.push(Content { us, fingerprint, line });
         if record.upstream_failure.is_none() && record.lifecycle.is_none() {
             return;
         }
@@ -292,6 +459,7 @@ impl Partial {
             lane,
             fingerprint,
             input: 0,
+            count: 1,
             line,
         });
     }
@@ -310,7 +478,7 @@ impl Partial {
             b"DETAIL" | b"CONTEXT" | b"STATEMENT" | b"HINT" | b"QUERY" | b"LOCATION"
         );
         if !follow_up {
-            self.events.fingerprints.push(Content { us, fingerprint, line });
+            self.events.contents.push(Content { us, fingerprint, line });
         }
         let holders = |detail: &[u8]| {
             stormtrace_logs::format::postgres_message::lock_holders(detail).map(|(holders, _)| holders)
@@ -380,6 +548,7 @@ impl Partial {
             fact,
             fingerprint,
             input: 0,
+            count: 1,
             line,
         });
     }
@@ -420,6 +589,25 @@ impl Partial {
             });
         }
         self.events.add_snapshot(Snapshot { us, counts, sessions, total, input: 0, line });
+    }
+}
+
+/// A request as a worker tells of it.
+struct Request<'a> {
+    status: u16,
+    path: &'a [u8],
+    method: &'a [u8],
+    client: u32,
+    query_us: Option<i64>,
+    remaining_us: Option<i64>,
+    evented: bool,
+}
+
+/// Puts a record into the place of another, or behind all.
+fn place<T>(list: &mut Vec<T>, record: T, instead: Option<(usize, u32)>) {
+    match instead.and_then(|(at, _)| list.get_mut(at)) {
+        Some(known) => *known = record,
+        None => list.push(record),
     }
 }
 

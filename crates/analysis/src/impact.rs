@@ -5,7 +5,7 @@ use crate::lives::Death;
 use crate::place::Places;
 use crate::queue;
 use crate::report::{Bus, Impact, Kills, Postgres, Requests};
-use crate::statistics::{quantile, wilson95};
+use crate::statistics::{weighted_quantile, wilson95};
 
 /// Stamps of whole seconds may be up to this early against the true end, µs.
 const SLACK_US: i64 = 1_000_000;
@@ -57,18 +57,18 @@ fn requests(events: &Events, inside: &dyn Fn(i64) -> bool) -> Requests {
     }
     let http: Vec<&Access> = events.access.iter().filter(|access| access.lane == Lane::Http).collect();
     let status = |wanted: u16| {
-        Some(http.iter().filter(|access| access.status == wanted && inside(access.end_us)).count() as u64)
+        Some(counted(http.iter().filter(|access| access.status == wanted && inside(access.end_us))))
     };
-    let total = http.iter().filter(|access| inside(access.end_us)).count() as u64;
+    let total = counted(http.iter().filter(|access| inside(access.end_us)));
     let failed = [500, 502, 503, 504].into_iter().filter_map(status).sum::<u64>();
     let p95 = |wanted: bool| {
-        let mut times: Vec<i64> = http
+        let mut times: Vec<(i64, u32)> = http
             .iter()
             .filter(|access| inside(access.end_us) == wanted)
-            .filter_map(|access| access.request_time_us)
+            .filter_map(|access| Some((access.request_time_us?, access.count)))
             .collect();
         times.sort_unstable();
-        quantile(&times, 0.95).map(|us| us as f64 / 1e3)
+        weighted_quantile(&times, 0.95).map(|us| us as f64 / 1e3)
     };
     Requests {
         total: Some(total),
@@ -91,17 +91,23 @@ fn bus(events: &Events, inside: &dyn Fn(i64) -> bool) -> Bus {
     let bus: Vec<&Access> =
         events.access.iter().filter(|access| access.lane == Lane::Bus && inside(access.end_us)).collect();
     Bus {
-        requests: Some(bus.len() as u64),
-        failed: Some(bus.iter().filter(|access| access.failed()).count() as u64),
-        reconnects: Some(bus.iter().filter(|access| access.status == 101 || access.failed()).count() as u64),
+        requests: Some(counted(bus.iter())),
+        failed: Some(counted(bus.iter().filter(|access| access.failed()))),
+        reconnects: Some(counted(bus.iter().filter(|access| access.status == 101 || access.failed()))),
     }
+}
+
+/// Requests, those that others stand for included.
+fn counted<'a, 'e: 'a>(requests: impl Iterator<Item = &'a &'e Access>) -> u64 {
+    requests.map(|access| u64::from(access.count)).sum()
 }
 
 fn postgres(events: &Events, inside: &dyn Fn(i64) -> bool) -> Postgres {
     let has_log = !events.postgres.is_empty();
     let log = |wanted: fn(&PostgresFact) -> bool| {
         has_log.then(|| {
-            events.postgres.iter().filter(|event| inside(event.us) && wanted(&event.fact)).count() as u64
+            let some = events.postgres.iter().filter(|event| inside(event.us) && wanted(&event.fact));
+            some.map(|event| u64::from(event.count)).sum()
         })
     };
     let snapshots = || events.snapshots.iter().filter(|snapshot| inside(snapshot.us));

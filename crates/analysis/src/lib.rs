@@ -15,8 +15,10 @@
 pub mod action;
 pub mod align;
 pub mod cause;
+pub mod contents;
 pub mod copies;
 pub mod correlate;
+mod detail;
 pub mod detect;
 pub mod events;
 pub mod extremes;
@@ -45,6 +47,7 @@ pub mod stretch;
 pub mod summary;
 #[cfg(feature = "tables")]
 pub mod tables;
+pub mod thin;
 pub mod timeline;
 pub mod waits;
 pub mod worker_time;

@@ -7,7 +7,7 @@ use stormtrace_logs::block::{self, Blocks, Carry, Recipe};
 use stormtrace_logs::format::Memory;
 use stormtrace_logs::routes::{AnyLine, Routes};
 
-use crate::fold::Partial;
+use crate::fold::{Keep, Partial};
 use crate::read::Options;
 
 /// What one part says, while it is read.
@@ -19,18 +19,20 @@ struct Reading {
 }
 
 /// Folds the lines of each part of `routes`. Records of one part may lie open across lines of another, so blocks are
-/// walked in order; the parts are walked beside each other.
+/// walked in order; the parts are walked beside each other. Each keeps its share of the records.
 pub fn fold(
     routes: &Routes,
     head: Vec<u8>,
     reader: impl Read,
     options: &Options,
+    keep: &Keep,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Vec<Partial> {
     let record_lines = options.limits.record_lines;
     let cuts = Recipe { carrier: routes.carrier, format: &AnyLine, record_lines };
     let mut blocks = Blocks::new(head, reader, cuts, options.block_bytes);
-    let mut readings: Vec<Reading> = routes.parts.iter().map(|_| Reading::default()).collect();
+    let empty = || Reading { partial: Partial::keeping(0, keep), ..Reading::default() };
+    let mut readings: Vec<Reading> = routes.parts.iter().map(|_| empty()).collect();
     loop {
         let block = match blocks.next_block() {
             Ok(Some(block)) => block,
@@ -45,8 +47,10 @@ pub fn fold(
             let recipe = Recipe { carrier: &routed, format: part.format.as_ref(), record_lines };
             let Reading { carry, memory, partial } = reading;
             let mut ledger = std::mem::take(&mut partial.ledger);
-            block::walk(&block, recipe, carry, memory, &mut ledger, &mut |item| partial.add(item));
+            let mut next = Partial::keeping(partial.level, keep);
+            block::walk(&block, recipe, carry, memory, &mut ledger, &mut |item| next.add(item));
             partial.ledger = ledger;
+            partial.merge_within(next, keep);
         });
     }
     let mut partials = Vec::new();

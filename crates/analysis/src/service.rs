@@ -74,6 +74,8 @@ pub struct Services {
     coarse: Vec<bool>,
     /// Odoo logs the clients' addresses (`proxy_mode`), as nginx does.
     clients_tell: bool,
+    /// Sorted times of requests that stand for others, which nobody can tell apart, µs.
+    thinned_us: Vec<i64>,
 }
 
 impl Services {
@@ -85,6 +87,7 @@ impl Services {
             free: free_moments(events, deaths, streams),
             coarse: coarse_inputs(&events.access),
             clients_tell: clients_tell(events),
+            thinned_us: thinned(events),
             ..Services::default()
         };
         services.pair(events, streams);
@@ -107,6 +110,13 @@ impl Services {
     #[must_use]
     pub fn was_answered(&self, access: usize) -> bool {
         self.answered.get(access).copied().unwrap_or(false)
+    }
+
+    /// Whether around an instant requests stand for others: those that a worker may have taken are then not all at hand.
+    #[must_use]
+    pub fn is_thinned(&self, us: i64) -> bool {
+        let next = self.thinned_us.partition_point(|time| *time < us - LONGEST_QUEUE_US);
+        self.thinned_us.get(next).is_some_and(|time| *time <= us + LONGEST_QUEUE_US)
     }
 
     /// The last moment before `us` at which the worker was seen free.
@@ -143,10 +153,11 @@ impl Services {
 
     fn pair(&mut self, events: &Events, streams: &[u32]) {
         let mut lanes: FxHashMap<Target, Lines> = FxHashMap::default();
-        for served in events.served.iter().filter(|served| !served.evented) {
+        let single = |served: &&Served| !served.evented && served.count == 1;
+        for served in events.served.iter().filter(single) {
             lanes.entry(self.target(served.client, served.method, served.path)).or_default();
         }
-        for (index, access) in events.access.iter().enumerate() {
+        for (index, access) in events.access.iter().enumerate().filter(|(_, access)| access.count == 1) {
             let target = self.target(access.client, access.method, access.path);
             let Some(lines) = lanes.get_mut(&target).filter(|_| access.lane != Lane::Static) else {
                 continue;
@@ -156,7 +167,7 @@ impl Services {
                 None => lines.by_status.push((access.status, Queue { open: vec![index], next: 0 })),
             }
         }
-        let workers = || events.served.iter().enumerate().filter(|(_, served)| !served.evented);
+        let workers = || events.served.iter().enumerate().filter(|(_, served)| single(served));
         for (number, served) in workers() {
             let partner = lanes
                 .get_mut(&self.target(served.client, served.method, served.path))
@@ -291,6 +302,15 @@ fn free_moments(events: &Events, deaths: &[Death], streams: &[u32]) -> FxHashMap
     }
     free.values_mut().for_each(|times| times.sort_unstable());
     free
+}
+
+/// Times of requests that stand for others, sorted, µs.
+fn thinned(events: &Events) -> Vec<i64> {
+    let access = events.access.iter().filter(|access| access.count > 1).map(|access| access.end_us);
+    let served = events.served.iter().filter(|served| served.count > 1).map(|served| served.end_us);
+    let mut times: Vec<i64> = access.chain(served).collect();
+    times.sort_unstable();
+    times
 }
 
 /// Inputs all of whose access lines carry whole seconds.

@@ -36,6 +36,19 @@ pub fn quantile(sorted: &[i64], q: f64) -> Option<i64> {
     sorted.get(rank.saturating_sub(1).min(sorted.len().checked_sub(1)?)).copied()
 }
 
+/// The same where each value stands for several, given as (value, for how many) in order of the values.
+#[must_use]
+pub fn weighted_quantile(sorted: &[(i64, u32)], q: f64) -> Option<i64> {
+    let all: u64 = sorted.iter().map(|(_, count)| u64::from(*count)).sum();
+    let rank = ((q * all as f64).ceil() as u64).clamp(1, all.max(1));
+    let mut before = 0;
+    let reached = sorted.iter().find(|(_, count)| {
+        before += u64::from(*count);
+        before >= rank
+    });
+    reached.map(|(value, _)| *value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +59,18 @@ mod tests {
         assert!((low - 0.41).abs() < 0.01 && (high - 0.83).abs() < 0.01);
         assert!((wilson95(0, 73).unwrap()[1] - 0.05).abs() < 0.001);
         assert!(wilson95(0, 0).is_none());
+    }
+
+    #[test]
+    fn one_that_stands_for_several_counts_as_several() {
+        let values = [1, 1, 1, 5, 5, 9];
+        let weighted = [(1, 3), (5, 2), (9, 1)];
+        let single: Vec<(i64, u32)> = values.iter().map(|value| (*value, 1)).collect();
+        for q in [0.0, 0.1, 0.5, 0.51, 0.84, 0.95, 1.0] {
+            assert_eq!(weighted_quantile(&weighted, q), quantile(&values, q), "{q}");
+            assert_eq!(weighted_quantile(&single, q), quantile(&values, q), "{q}");
+        }
+        assert_eq!(weighted_quantile(&[], 0.5), None);
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub struct Summary {
     pub inputs: Vec<Input>,
     /// What was left out, in words.
     pub left_out: Vec<String>,
+    /// Bytes of the logs, about: what each summary may keep where all hold too many records.
+    pub bytes: u64,
 }
 
 /// What stands before the inputs.
@@ -83,6 +85,7 @@ struct Head {
     /// Version of the program that wrote it.
     written_by: String,
     left_out: Vec<String>,
+    bytes: u64,
     /// Number of inputs.
     inputs: u64,
 }
@@ -99,6 +102,7 @@ impl Summary {
         let head = Head {
             written_by: env!("CARGO_PKG_VERSION").to_owned(),
             left_out: self.left_out.clone(),
+            bytes: self.bytes,
             inputs: self.inputs.len() as u64,
         };
         write_frame(&head, &mut packed)?;
@@ -128,7 +132,7 @@ impl Summary {
             inputs.push(input);
         }
         frames.end()?;
-        Ok(Summary { inputs, left_out: head.left_out })
+        Ok(Summary { inputs, left_out: head.left_out, bytes: head.bytes })
     }
 }
 
@@ -232,7 +236,8 @@ fn settle(input: &mut Input) -> Result<(), &'static str> {
     events.shift(look);
     stretches.shift(look);
     presence.shift(look);
-    for us in span.iter().flat_map(|span| [span.0, span.1]) {
+    let ends = span.iter().flat_map(|span| [span.0, span.1]);
+    for us in ends.chain(events.contents.list.iter().map(|content| content.us)) {
         look(0, us);
     }
     if too_far.get() { Err("a time that no log can tell") } else { Ok(()) }
@@ -248,7 +253,7 @@ fn fold_up(events: &mut Events) {
         }
     }
     let mut before = (0, 0);
-    for content in &mut events.fingerprints {
+    for content in &mut events.contents.list {
         let this = (content.us, content.line);
         content.us = content.us.wrapping_sub(before.0);
         content.line = content.line.wrapping_sub(before.1);
@@ -263,7 +268,7 @@ fn unfold(events: &mut Events) {
     let before = Cell::new(0i64);
     events.shift(|_, step| before.replace(before.get().saturating_add(step)));
     let mut before = (0i64, 0u64);
-    for content in &mut events.fingerprints {
+    for content in &mut events.contents.list {
         content.us = content.us.wrapping_add(before.0);
         content.line = content.line.wrapping_add(before.1);
         before = (content.us, content.line);
@@ -278,7 +283,7 @@ fn unfold(events: &mut Events) {
 
 /// Hashes of contents by line.
 fn contents(events: &Events) -> FxHashMap<u64, u64> {
-    events.fingerprints.iter().map(|content| (content.line, content.fingerprint)).collect()
+    events.contents.list.iter().map(|content| (content.line, content.fingerprint)).collect()
 }
 
 /// Hashes of events, with their lines.

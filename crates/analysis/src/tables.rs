@@ -9,13 +9,13 @@ use crate::events::{Events, PostgresFact};
 use crate::place::Places;
 use crate::report::{Endpoint, Query};
 use crate::route::route;
-use crate::statistics::quantile;
+use crate::statistics::weighted_quantile;
 use crate::waits::Waits;
 
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// Every request as a data frame: `end_us`, `lane`, `method`, `route`, `status`, `request_time_us`.
+/// Every request as a data frame: `end_us`, `lane`, `method`, `route`, `status`, `request_time_us`, and for how many it stands.
 ///
 /// # Errors
 /// What polars says.
@@ -40,6 +40,7 @@ pub fn requests(events: &Events) -> PolarsResult<DataFrame> {
             "request_time_us".into(),
             access.iter().map(|access| access.request_time_us).collect::<Vec<_>>(),
         ),
+        Column::new("count".into(), access.iter().map(|access| access.count).collect::<Vec<_>>()),
     ])
 }
 
@@ -54,28 +55,34 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     let (lanes, methods, routes) =
         (frame.column("lane")?.str()?, frame.column("method")?.str()?, frame.column("route")?.str()?);
     let (statuses, times) = (frame.column("status")?.u32()?, frame.column("request_time_us")?.i64()?);
+    let counts = frame.column("count")?.u32()?;
+    let count = |row: usize| counts.get(row).unwrap_or(1);
     let groups = frame.group_by_stable(["lane", "method", "route"])?;
     // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
-    let http = lanes.iter().zip(times.iter()).filter(|(lane, _)| *lane == Some("http"));
-    let busy: i64 = http.filter_map(|(_, time)| time).sum();
+    let http =
+        lanes.iter().zip(times.iter()).zip(counts.iter()).filter(|((lane, _), _)| *lane == Some("http"));
+    let busy: i64 = http.filter_map(|((_, time), count)| Some(time? * i64::from(count?))).sum();
     let mut endpoints = Vec::new();
     for group in groups.groups()?.column("groups")?.list()?.amortized_iter().flatten() {
         let rows: Vec<usize> = group.as_ref().u32()?.iter().flatten().map(|row| row as usize).collect();
         let Some(first) = rows.first().copied() else { continue };
-        let mut sorted: Vec<i64> = rows.iter().filter_map(|row| times.get(*row)).collect();
-        sorted.sort_unstable();
-        let ms = |q: f64| quantile(&sorted, q).map(|us| us as f64 / 1e3);
+        let timed = |rows: &[usize]| {
+            let timed = rows.iter().filter_map(|row| Some((times.get(*row)?, count(*row))));
+            let mut sorted: Vec<(i64, u32)> = timed.collect();
+            sorted.sort_unstable();
+            sorted
+        };
+        let sorted = timed(&rows);
+        let ms = |q: f64| weighted_quantile(&sorted, q).map(|us| us as f64 / 1e3);
         let (during, outside): (Vec<usize>, Vec<usize>) =
             rows.iter().partition(|row| ends.get(**row).is_some_and(|us| within(&incidents, us)));
-        let p95_ms = |rows: &[usize]| {
-            let mut sorted: Vec<i64> = rows.iter().filter_map(|row| times.get(*row)).collect();
-            sorted.sort_unstable();
-            quantile(&sorted, 0.95).map(|us| us as f64 / 1e3)
-        };
+        let p95_ms = |rows: &[usize]| weighted_quantile(&timed(rows), 0.95).map(|us| us as f64 / 1e3);
+        let all = |rows: &[usize]| rows.iter().map(|row| u64::from(count(*row))).sum::<u64>();
         let failed = |rows: &[usize]| {
-            rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500)).count() as u64
+            let failed = rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500));
+            failed.map(|row| u64::from(count(*row))).sum::<u64>()
         };
-        let own: i64 = sorted.iter().sum();
+        let own: i64 = sorted.iter().map(|(us, count)| us * i64::from(*count)).sum();
         let http = lanes.get(first) == Some("http");
         endpoints.push(Endpoint {
             method: methods.get(first).unwrap_or_default().to_owned(),
@@ -85,13 +92,13 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
                 Some("static") => "static",
                 _ => "http",
             },
-            count: rows.len() as u64,
+            count: all(&rows),
             p50_ms: ms(0.5),
             p95_ms: ms(0.95),
             p99_ms: ms(0.99),
             max_ms: ms(1.0),
             failed: failed(&rows),
-            incident_count: during.len() as u64,
+            incident_count: all(&during),
             incident_failed: failed(&during),
             incident_p95_ms: p95_ms(&during),
             baseline_p95_ms: p95_ms(&outside),
@@ -153,11 +160,13 @@ pub fn queries(events: &Events, incidents: &[(i64, i64)], places: &Places<'_>) -
         let from = event.us.saturating_sub(duration_us);
         runs.entry(event.pid).or_default().push((event.us, from, query));
         let row = rows.entry(query).or_default();
-        row.calls += 1;
-        row.total_us = row.total_us.saturating_add(duration_us);
+        let first = row.calls == 0;
+        let times = i64::from(event.count);
+        row.calls += u64::from(event.count);
+        row.total_us = row.total_us.saturating_add(duration_us.saturating_mul(times));
         let overlap = incidents.iter().map(|(start, end)| (event.us.min(*end) - from.max(*start)).max(0));
-        row.incident_us = row.incident_us.saturating_add(overlap.sum::<i64>());
-        if row.calls == 1 || duration_us > row.max_us {
+        row.incident_us = row.incident_us.saturating_add(overlap.sum::<i64>().saturating_mul(times));
+        if first || duration_us > row.max_us {
             row.max_us = duration_us;
             row.example = Some((event.input, event.line, event.us));
         }
@@ -224,6 +233,7 @@ mod tests {
             method,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 1,
         };
         events.access =
@@ -248,6 +258,7 @@ mod tests {
             fact,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 1,
         };
         let s = 1_000_000;

@@ -44,13 +44,13 @@ pub fn draw(events: &Events, deaths: &[Death], window: (i64, i64)) -> Timeline {
     for access in &events.access {
         let Some(index) = at(access.end_us) else { continue };
         match (access.lane, access.status) {
-            (Lane::Bus, 500..=599) => line.bus_failed[index] += 1,
+            (Lane::Bus, 500..=599) => line.bus_failed[index] += access.count,
             (Lane::Http, status) => {
-                line.requests[index] += 1;
+                line.requests[index] += access.count;
                 match status {
-                    502 => line.http_502[index] += 1,
-                    504 => line.http_504[index] += 1,
-                    500 | 503 => line.http_500[index] += 1,
+                    502 => line.http_502[index] += access.count,
+                    504 => line.http_504[index] += access.count,
+                    500 | 503 => line.http_500[index] += access.count,
                     _ => {}
                 }
             }
@@ -91,12 +91,13 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 /// The most requests in flight in each bucket.
 #[allow(clippy::indexing_slicing)] // bounded by `buckets`
 fn in_flight(events: &Events, line: &mut Timeline, from: i64, bucket_us: i64) {
-    let mut steps: Vec<(i64, i32)> = Vec::new();
+    let mut steps: Vec<(i64, i64)> = Vec::new();
     for access in
         events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some())
     {
-        steps.push((access.arrival_us(), 1));
-        steps.push((access.end_us, -1));
+        let count = i64::from(access.count);
+        steps.push((access.arrival_us(), count));
+        steps.push((access.end_us, -count));
     }
     if steps.is_empty() {
         return;
@@ -110,7 +111,7 @@ fn in_flight(events: &Events, line: &mut Timeline, from: i64, bucket_us: i64) {
         while let Some((us, step)) = steps.get(next)
             && *us < end
         {
-            level += i64::from(*step);
+            level += *step;
             most = most.max(level);
             next += 1;
         }

@@ -396,6 +396,7 @@ mod tests {
             fact,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: us.unsigned_abs(),
         }
     }

@@ -107,6 +107,25 @@ fn a_summary_gives_the_report_of_its_logs() {
     }
 }
 
+#[test]
+fn too_many_records_are_thinned_out_as_from_the_logs() {
+    let base = fixture("lockstorm");
+    let mut options = Options::default();
+    options.read.limits.records = 12_000;
+    let report = |paths: &[PathBuf]| analyze(paths, &options).unwrap();
+    let part = |names: &[&str]| -> Vec<u8> {
+        summarized(&names.iter().map(|name| base.join(name)).collect::<Vec<_>>(), &base)
+    };
+    let elsewhere = folder(&[
+        ("web.summary", &part(&["config", "nginx", "postgres"])),
+        ("app.summary", &part(&["odoo", "metrics", "expected.json"])),
+    ]);
+    let (of_logs, of_summaries) = (report(&[base]), report(&[elsewhere.path().to_owned()]));
+    assert!(of_logs.notes.iter().any(|note| note.contains("limit records")), "{:?}", of_logs.notes);
+    let text = |report| serde_json::to_string_pretty(report).unwrap();
+    assert!(text(&of_logs) == text(&of_summaries));
+}
+
 /// The files of a capture, in parts that may be summarised on their own: a log whose layout a configuration file tells
 /// goes with it.
 const PARTS: &[&[&str]] = &[
@@ -191,7 +210,10 @@ fn a_damaged_summary_is_told_as_such() {
         // A text, then a list, as long as memory is wide.
         (packed(&frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])), "damaged at byte 8"),
         (packed(&frame(&[0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])), "damaged at byte 8"),
-        (packed(&frame(&[0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])), "after byte 20"),
+        (
+            packed(&frame(&[0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1])),
+            "after byte 21",
+        ),
         ([FIRST_LINE, b"no gzip stream at all"].concat(), "damaged at byte 0"),
     ] {
         let error = parsed(&wrong).unwrap_err().to_string();

@@ -113,6 +113,8 @@ Change a limit (repeatable). Each is for one file with all that is inside it; by
   line=1M              bytes kept of one line; the rest is passed over
   long-line=4G         bytes of one line after which the file is given up
   record-lines=10000   lines kept of one record; further ones are counted
+  records=400000       requests, statements and other records kept one by one, of all files together; of more, one in a
+                       stretch of time stands for those of its kind, and counts stay exact
   window=128M          memory that a zstd frame or an xz block may ask for
   spool=64M            bytes of an archive from standard input kept to read its configuration first;
                        a zip from a pipe or inside an archive must fit

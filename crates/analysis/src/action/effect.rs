@@ -36,7 +36,7 @@ impl Marks {
     pub fn of(picture: &Picture<'_>) -> Self {
         let failed = |lane: Lane| -> Vec<i64> {
             let access = picture.events.access.iter().filter(|access| access.lane == lane && access.failed());
-            access.map(|access| access.end_us).collect()
+            access.flat_map(|access| std::iter::repeat_n(access.end_us, access.count as usize)).collect()
         };
         let kills = picture.deaths.iter().filter(|death| death.reason.is_kill());
         Marks {

@@ -17,12 +17,13 @@ fn postgres(second: i64, pid: u32, fact: PostgresFact) -> PostgresEvent {
         fact,
         fingerprint: 0,
         input: 0,
+        count: 1,
         line: 7,
     }
 }
 
 fn odoo(second: i64, pid: u32, fact: OdooFact) -> OdooEvent {
-    OdooEvent { us: second * SECOND, pid, fact, fingerprint: 0, input: 0, line: 7 }
+    OdooEvent { us: second * SECOND, pid, fact, fingerprint: 0, input: 0, count: 1, line: 7 }
 }
 
 fn find(events: &Events) -> Vec<Action> {

@@ -27,16 +27,16 @@ pub struct Run {
     pub all: u32,
 }
 
-/// Finds the runs in requests given as (end, failed), in any order; `failing` is the ratio that anchors the bad state.
+/// Finds the runs in requests given as (end, failed, how many), in any order; `failing` is the ratio that anchors the bad state.
 #[must_use]
-pub fn find(requests: impl Iterator<Item = (i64, bool)>, failing: f64) -> Vec<Run> {
+pub fn find(requests: impl Iterator<Item = (i64, bool, u32)>, failing: f64) -> Vec<Run> {
     let mut buckets: std::collections::BTreeMap<i64, (u32, u32, i64, i64)> =
         std::collections::BTreeMap::new();
-    for (end_us, failed) in requests {
+    for (end_us, failed, count) in requests {
         let bucket = buckets.entry(end_us.div_euclid(BUCKET_US)).or_insert((0, 0, i64::MAX, i64::MIN));
-        bucket.1 += 1;
+        bucket.1 = bucket.1.saturating_add(count);
         if failed {
-            bucket.0 += 1;
+            bucket.0 = bucket.0.saturating_add(count);
             bucket.2 = bucket.2.min(end_us);
             bucket.3 = bucket.3.max(end_us);
         }
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_failing_stretch_is_found_where_it_is() {
         let runs = find(
-            (0..3600).map(|second| (second * S, (1000..1200).contains(&second) && second % 3 == 0)),
+            (0..3600).map(|second| (second * S, (1000..1200).contains(&second) && second % 3 == 0, 1)),
             HTTP_FAILING,
         );
         assert_eq!(runs.len(), 1);
@@ -102,14 +102,14 @@ mod tests {
     #[test]
     fn blips_and_sparse_errors_are_no_run() {
         assert!(
-            find((0..3600).map(|second| (second * S, (1000..1010).contains(&second))), HTTP_FAILING)
+            find((0..3600).map(|second| (second * S, (1000..1010).contains(&second), 1)), HTTP_FAILING)
                 .is_empty()
         );
-        assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0)), HTTP_FAILING).is_empty());
+        assert!(find((0..3600).map(|second| (second * S, second % 1200 == 0, 1)), HTTP_FAILING).is_empty());
     }
 
     #[test]
     fn everything_failing_is_one_run() {
-        assert_eq!(find((0..600).map(|second| (second * S, true)), HTTP_FAILING).len(), 1);
+        assert_eq!(find((0..600).map(|second| (second * S, true, 1)), HTTP_FAILING).len(), 1);
     }
 }

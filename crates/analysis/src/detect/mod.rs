@@ -69,6 +69,8 @@ struct Mark {
     start_us: i64,
     at_us: i64,
     kill: bool,
+    /// Failures that show there.
+    count: u32,
     /// The start is when a request arrived or a worker took one; else only the end is known.
     start_known: bool,
 }
@@ -149,12 +151,12 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let limit_us = picture.facts.limit_us();
     let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
     let kills = picture.http_kills().count();
-    let answered: Vec<(i64, bool)> = if picture.events.access.is_empty() {
+    let answered: Vec<(i64, bool, u32)> = if picture.events.access.is_empty() {
         let served = picture.events.served.iter().filter(|request| !request.evented);
-        served.map(|request| (request.end_us, request.status >= 500)).collect()
+        served.map(|request| (request.end_us, request.status >= 500, request.count)).collect()
     } else {
         let http = picture.events.access.iter().filter(|access| access.lane == Lane::Http);
-        http.map(|access| (access.end_us, access.failed())).collect()
+        http.map(|access| (access.end_us, access.failed(), access.count)).collect()
     };
     let runs = failure_runs::find(answered.into_iter(), failure_runs::HTTP_FAILING);
     let marks = marks(picture, Access::failed);
@@ -188,7 +190,7 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
             end_us: last.at_us,
             reasons,
             episodes: vec![(start_us, last.at_us)],
-            failures: group.len(),
+            failures: failures(group),
             isolated: false,
         });
     }
@@ -204,6 +206,7 @@ fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
             start_us: picture.arrival(access),
             at_us: access.end_us,
             kill: false,
+            count: access.count,
             start_known: true,
         })
         .collect();
@@ -216,6 +219,7 @@ fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
                 - request.remaining_us.unwrap_or(0).max(0),
             at_us: request.end_us,
             kill: false,
+            count: request.count,
             start_known: true,
         }));
     }
@@ -225,12 +229,18 @@ fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
             start_us: death.us - blocked_us,
             at_us: death.us,
             kill: true,
+            count: 1,
             start_known: death.limit_s.is_some() && death.reason == Reason::RealTime,
         }
     }));
     marks.extend(busy_cron_kills(picture));
     marks.sort_by_key(|mark| (mark.at_us, mark.start_us));
     marks
+}
+
+/// Failures and kills of a group.
+fn failures(group: &[Mark]) -> usize {
+    group.iter().map(|mark| mark.count as usize).sum()
 }
 
 /// Kills of cron workers that were running a job, from the job's start.
@@ -255,7 +265,7 @@ fn busy_cron_kills(picture: &Picture<'_>) -> Vec<Mark> {
             .filter(|limit_us| *limit_us > IDLE_PING_US)
             .map(|limit_us| death.us - limit_us + IDLE_PING_US);
         if let Some(start_us) = started.or(at_work) {
-            marks.push(Mark { start_us, at_us: death.us, kill: true, start_known: true });
+            marks.push(Mark { start_us, at_us: death.us, kill: true, count: 1, start_known: true });
         }
     }
     marks
@@ -271,12 +281,19 @@ fn without_forerunners(group: &[Mark]) -> &[Mark] {
         earliest = earliest.min(mark.start_us);
     }
     starts.reverse();
+    let mut counts = vec![0];
+    counts.extend(group.iter().scan(0, |all, mark| {
+        *all += mark.count as usize;
+        Some(*all)
+    }));
+    let count = |at: usize| counts.get(at).copied().unwrap_or(0);
+    let all = |from: usize, to: usize| count(to) - count(from);
     let mut begin = 0;
     let (mut latest, mut kills) = (i64::MIN, 0usize);
     for (at, (mark, later)) in group.iter().zip(&starts).enumerate() {
         latest = latest.max(mark.at_us);
         kills += usize::from(mark.kill);
-        let (before, after) = (at + 1 - begin, group.len() - at - 1);
+        let (before, after) = (all(begin, at + 1), all(at + 1, group.len()));
         if kills > 1 || before > 4 || before * 10 > after {
             break;
         }
@@ -311,10 +328,10 @@ fn add_isolated(picture: &Picture<'_>, found: &mut Vec<Found>) {
             end_us: last.at_us,
             reasons: vec![format!(
                 "worker kills {kills}, gateway errors {}: too few for an incident",
-                group.len() - kills
+                failures(group) - kills
             )],
             episodes: vec![(first.start_us, last.at_us)],
-            failures: group.len(),
+            failures: failures(group),
             isolated: true,
         });
     }
@@ -361,19 +378,23 @@ fn classify(picture: &Picture<'_>, found: &mut [Found]) {
             .filter(|error| {
                 matches!(error.failure, Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams))
             })
-            .count();
+            .map(|error| error.count as usize)
+            .sum::<usize>();
         let instant = failed
             .iter()
             .filter(|access| access.status == 502 && access.request_time_us.is_none_or(|time| time < 100_000))
-            .count();
+            .map(|access| access.count as usize)
+            .sum::<usize>();
+        let failed: usize = failed.iter().map(|access| access.count as usize).sum();
         let served = picture.events.access.iter().filter(|access| {
             access.lane == Lane::Http
                 && !access.failed()
                 && access.status != 499
                 && (from..=to).contains(&access.end_us)
         });
-        let most_refused = 2 * refused.max(instant) >= failed.len().max(1);
-        if !most_refused || 2 * served.count() > failed.len().max(1) * 3 {
+        let most_refused = 2 * refused.max(instant) >= failed.max(1);
+        let served: usize = served.map(|access| access.count as usize).sum();
+        if !most_refused || 2 * served > failed.max(1) * 3 {
             continue;
         }
         let short = incident.end_us - incident.start_us <= LONGEST_RESTART_US;
@@ -505,8 +526,10 @@ fn add_restarts_seen_at_the_proxy(picture: &Picture<'_>, found: &mut Vec<Found>)
 /// Failures of the bus lane: a symptom inside another incident, an incident of their own else.
 fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
     let bus = || picture.events.access.iter().filter(|access| access.lane == Lane::Bus);
-    let runs =
-        failure_runs::find(bus().map(|access| (access.end_us, access.failed())), failure_runs::BUS_FAILING);
+    let runs = failure_runs::find(
+        bus().map(|access| (access.end_us, access.failed(), access.count)),
+        failure_runs::BUS_FAILING,
+    );
     let mut spans: Vec<(i64, i64, String)> = runs
         .into_iter()
         .map(|run| {

@@ -83,9 +83,19 @@ pub fn find(picture: &Picture<'_>, services: &Services, matched: &[Matched]) -> 
     begins.sort_unstable();
     ends.sort_unstable();
     let living = Living::new(services);
+    let thinned: Vec<i64> =
+        picture.events.postgres.iter().filter(|event| event.count > 1).map(|event| event.us).collect();
+    // Where not every record is at hand, that only one backend fits proves nothing.
+    let is_thinned = |dead: &Dead| {
+        let next = thinned.partition_point(|us| *us < dead.earliest_us - SECOND_US);
+        services.is_thinned(dead.us) || thinned.get(next).is_some_and(|us| *us <= dead.us + AFTER_US)
+    };
     let edges: Vec<FxHashMap<usize, Edge>> = dead
         .iter()
         .map(|dead| {
+            if is_thinned(dead) {
+                return FxHashMap::default();
+            }
             let near = |list: &[(i64, usize)], from: i64, to: i64| -> Vec<usize> {
                 let first = list.partition_point(|(us, _)| *us < from);
                 list.iter().skip(first).take_while(|(us, _)| *us <= to).map(|(_, number)| *number).collect()

@@ -164,12 +164,12 @@ mod tests {
 
     fn odoo(us: i64, pid: u32) -> OdooEvent {
         let fact = OdooFact::Raised(Exception::SerializationFailure);
-        OdooEvent { us, pid, fact, fingerprint: 0, input: 0, line: 1 }
+        OdooEvent { us, pid, fact, fingerprint: 0, input: 0, count: 1, line: 1 }
     }
 
     fn postgres(us: i64, pid: u32) -> PostgresEvent {
         let fact = PostgresFact::SerializationFailure;
-        PostgresEvent { us, pid, application: 0, query: 0, fact, fingerprint: 0, input: 1, line: 1 }
+        PostgresEvent { us, pid, application: 0, query: 0, fact, fingerprint: 0, input: 1, count: 1, line: 1 }
     }
 
     fn session(pid: u32, application: u32) -> Session {

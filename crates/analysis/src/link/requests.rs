@@ -162,7 +162,9 @@ fn rows(picture: &Picture<'_>, services: &Services) -> Vec<Row> {
         };
         Some(Row { service: number, accepted_us: service.accepted_us.unwrap_or(service.end_us), what })
     };
-    services.list.iter().enumerate().filter_map(row).collect()
+    let services_at_hand =
+        services.list.iter().enumerate().filter(|(_, service)| !services.is_thinned(service.end_us));
+    services_at_hand.filter_map(row).collect()
 }
 
 /// The requests that failed and that no worker answered, and what is known of the queue.

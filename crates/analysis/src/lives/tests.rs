@@ -14,7 +14,7 @@ fn events(facts: &[(i64, u32, OdooFact)]) -> Events {
         // An exception is part of the record before it.
         line += u64::from(!matches!(fact, OdooFact::Raised(_)));
         let us = second * SECOND_US;
-        events.odoo.push(OdooEvent { us, pid: *pid, fact: *fact, fingerprint: 0, input: 0, line });
+        events.odoo.push(OdooEvent { us, pid: *pid, fact: *fact, fingerprint: 0, input: 0, count: 1, line });
     }
     events
 }
@@ -33,6 +33,7 @@ fn served(events: &mut Events, pid: u32, seconds: &[i64]) {
             evented: false,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 1000,
         });
     }

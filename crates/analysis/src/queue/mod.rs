@@ -48,6 +48,11 @@ pub struct Scene<'a> {
 pub fn measure(scene: &Scene<'_>) -> Saturation {
     let (from, to) = (scene.incident.start_us, scene.incident.end_us);
     let events = scene.picture.events;
+    let workers = scene.picture.facts.workers.map(u64::from);
+    if events.is_thinned(from, to) {
+        let lost = "There are more requests than are kept one by one (--limit records), so the queue was not replayed.";
+        return Saturation { workers, lost: vec![lost.to_owned()], ..Saturation::default() };
+    }
     let replay = replay::replay(events, scene.services, from, to);
     let workers = scene.picture.facts.workers.map(i64::from).filter(|workers| *workers > 0);
     let timed = !replay.in_flight.is_empty();
@@ -358,6 +363,7 @@ mod tests {
             method: 0,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: end_s.unsigned_abs(),
         }
     }

@@ -12,7 +12,7 @@ use stormtrace_logs::line::{self, Lines};
 use stormtrace_logs::{binary, routes, text};
 
 use super::{Input, Options, walk::Leaf};
-use crate::fold::Partial;
+use crate::fold::{Keep, Partial};
 use crate::parts;
 use crate::report::RunnerUp;
 
@@ -29,7 +29,15 @@ struct OneFormat {
 
 /// Reads one file to its end: one input, or one for each format of a file that holds several. Size and hash are filled in
 /// by who holds the stored bytes.
-pub fn read(leaf: Leaf<'_>, context: &Context, wanted: Option<&Wanted>, options: &Options) -> Vec<Input> {
+///
+/// What is not kept one by one of its records is thinned out.
+pub fn read(
+    leaf: Leaf<'_>,
+    context: &Context,
+    wanted: Option<&Wanted>,
+    options: &Options,
+    keep: &Keep,
+) -> Vec<Input> {
     let Leaf { label, containers, reader, mut problems } = leaf;
     let limits = &options.limits;
     let mut damaged = |error: io::Error| problems.push(describe_damage(&error, containers));
@@ -68,7 +76,7 @@ pub fn read(leaf: Leaf<'_>, context: &Context, wanted: Option<&Wanted>, options:
     });
     let (carrier, mut formats) = match (&routes, &detected) {
         (Some(routes), _) if !routes.is_single() => {
-            let partials = parts::fold(routes, head, &mut rest, options, &mut damaged);
+            let partials = parts::fold(routes, head, &mut rest, options, keep, &mut damaged);
             let read = routes.parts.iter().zip(partials).map(|(part, partial)| OneFormat {
                 format: part.format.name(),
                 source: Some(part.format.source()),
@@ -81,7 +89,7 @@ pub fn read(leaf: Leaf<'_>, context: &Context, wanted: Option<&Wanted>, options:
             let routed = routes.as_ref().map(|routes| routes.carrier_of(0));
             let carrier = routed.as_ref().map_or(found.carrier, |routed| routed);
             let recipe = Recipe { carrier, format: found.format.as_ref(), record_lines: limits.record_lines };
-            let partial = fold(recipe, head, &mut rest, options, &mut damaged);
+            let partial = fold(recipe, head, &mut rest, options, keep, &mut damaged);
             let (format, source) = (found.format.name(), Some(found.format.source()));
             (found.carrier.name(), vec![OneFormat { format, source, score: found.score, partial }])
         }
@@ -188,41 +196,48 @@ fn fold<R: Read + Send>(
     head: Vec<u8>,
     reader: R,
     options: &Options,
+    keep: &Keep,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Partial {
     let mut blocks = Blocks::new(head, reader, recipe, options.block_bytes);
-    let mut whole = Partial::default();
+    let mut whole = Partial::keeping(0, keep);
     let mut memory = Memory::default();
     let sequential = recipe.format.sequential();
-    let most = BLOCKS_PER_THREAD * rayon::current_num_threads().max(1);
+    let at_once = BLOCKS_PER_THREAD * rayon::current_num_threads().max(1);
     let mut errors = Vec::new();
     let mut batch = next_blocks(&mut blocks, 1, &mut errors);
     let mut folded = Vec::new();
     while !batch.is_empty() {
         let memory = sequential.then_some(&mut memory);
+        let level = whole.level;
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
         if blocks.ended() {
-            merge(&mut whole, folded, &mut blocks);
-            folded = fold_blocks(batch, recipe, memory);
-            batch = next_blocks(&mut blocks, most, &mut errors);
+            merge(&mut whole, folded, &mut blocks, keep);
+            folded = fold_blocks(batch, recipe, level, keep, memory);
+            batch = next_blocks(&mut blocks, at_once, &mut errors);
             continue;
         }
         (batch, folded) = rayon::join(
             || {
-                merge(&mut whole, folded, &mut blocks);
-                next_blocks(&mut blocks, most, &mut errors)
+                merge(&mut whole, folded, &mut blocks, keep);
+                next_blocks(&mut blocks, at_once, &mut errors)
             },
-            || fold_blocks(batch, recipe, memory),
+            || fold_blocks(batch, recipe, level, keep, memory),
         );
     }
-    merge(&mut whole, folded, &mut blocks);
+    merge(&mut whole, folded, &mut blocks, keep);
     errors.into_iter().for_each(damaged);
     whole
 }
 
-fn merge<R: Read>(whole: &mut Partial, folded: Vec<(Block, Partial)>, blocks: &mut Blocks<'_, R>) {
+fn merge<R: Read>(
+    whole: &mut Partial,
+    folded: Vec<(Block, Partial)>,
+    blocks: &mut Blocks<'_, R>,
+    keep: &Keep,
+) {
     for (block, partial) in folded {
-        whole.merge(partial);
+        whole.merge_within(partial, keep);
         blocks.recycle(block);
     }
 }
@@ -240,10 +255,16 @@ fn next_blocks<R: Read>(blocks: &mut Blocks<'_, R>, most: usize, errors: &mut Ve
     batch
 }
 
-/// Folds each block by itself; one after the other if they share a memory.
-fn fold_blocks(batch: Vec<Block>, recipe: Recipe<'_>, shared: Option<&mut Memory>) -> Vec<(Block, Partial)> {
+/// Folds each block by itself, one after the other if they share a memory. Their whole is thinned out to `level` already.
+fn fold_blocks(
+    batch: Vec<Block>,
+    recipe: Recipe<'_>,
+    level: u8,
+    keep: &Keep,
+    shared: Option<&mut Memory>,
+) -> Vec<(Block, Partial)> {
     let fold = |block: Block, memory: &mut Memory| {
-        let mut partial = Partial::default();
+        let mut partial = Partial::keeping(level, keep);
         let mut ledger = std::mem::take(&mut partial.ledger);
         block::records(&block, recipe, memory, &mut ledger, &mut |item| partial.add(item));
         partial.ledger = ledger;

@@ -28,7 +28,7 @@ use find::list;
 pub use find::{Found, find};
 pub use progress::Progress;
 
-use crate::fold::Partial;
+use crate::fold::{Keep, Partial, Room};
 use crate::report::RunnerUp;
 use crate::summary::{self, Summary};
 
@@ -112,6 +112,10 @@ pub struct Input {
     pub partial: Partial,
     /// Damage.
     pub problems: Vec<String>,
+    /// Records that it may keep one by one where all inputs together hold too many.
+    pub share: usize,
+    /// About how many bytes its share was given for; `None` if nobody knew.
+    pub weight: Option<u64>,
     /// When the stored file was last written to, µs; `None` for standard input.
     pub modified_us: Option<i64>,
 }
@@ -136,6 +140,8 @@ impl Input {
             runner_up: None,
             partial: Partial::default(),
             problems: Vec::new(),
+            share: 0,
+            weight: None,
             modified_us: None,
         }
     }
@@ -156,7 +162,12 @@ pub struct Options {
     pub progress: Option<Arc<Progress>>,
     /// What one stored file may cost.
     pub limits: Limits,
+    /// By label, spans in which every record is kept, µs in the input's own zone.
+    pub spared: FxHashMap<String, Arc<Spans>>,
 }
+
+/// Spans of time, µs.
+pub type Spans = Vec<(i64, i64)>;
 
 impl Default for Options {
     fn default() -> Self {
@@ -167,6 +178,7 @@ impl Default for Options {
             relative_to: None,
             progress: None,
             limits: Limits::default(),
+            spared: FxHashMap::default(),
         }
     }
 }
@@ -176,7 +188,7 @@ impl Default for Options {
 /// # Errors
 /// When a path given as an argument cannot be opened, or nothing at all is recognised.
 pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Input>, Error> {
-    let Reading { inputs, left_out: notes, damaged } = read_all(paths, options)?;
+    let Reading { inputs, left_out: notes, damaged, .. } = read_all(paths, options)?;
     left_out.extend(notes);
     if inputs.iter().any(|input| input.source.is_some()) {
         return Ok(inputs);
@@ -199,8 +211,8 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
 /// # Errors
 /// When a path given as an argument cannot be opened.
 pub fn summarize(paths: &[PathBuf], options: &Options) -> Result<Summary, Error> {
-    let Reading { inputs, left_out, .. } = read_all(paths, options)?;
-    Ok(Summary { inputs, left_out })
+    let Reading { inputs, left_out, bytes, .. } = read_all(paths, options)?;
+    Ok(Summary { inputs, left_out, bytes })
 }
 
 /// What was read.
@@ -208,6 +220,8 @@ pub fn summarize(paths: &[PathBuf], options: &Options) -> Result<Summary, Error>
 struct Reading {
     inputs: Vec<Input>,
     left_out: Vec<String>,
+    /// Bytes of all logs, about.
+    bytes: u64,
     /// Summaries that could not be read, by label.
     damaged: Vec<(String, summary::Error)>,
 }
@@ -220,11 +234,19 @@ fn read_all(paths: &[PathBuf], options: &Options) -> Result<Reading, Error> {
         progress.expect(stored.iter().filter_map(stored::Stored::size).sum());
     }
     let context = configuration::read(&stored, options, &mut whole.left_out)?;
-    let outcomes = in_parallel(stored, |stored| read_one(stored, &context, options));
+    let shares = shares(&stored, options);
+    let room = Arc::new(Room::new(options.limits.records));
+    let outcomes = in_parallel(stored, |index, stored| {
+        let most = shares.get(index).copied().unwrap_or(FEWEST_RECORDS);
+        read_one(stored, &context, options, most, &room)
+    });
     let mut summaries = Vec::new();
     for (stored, outcome) in outcomes {
         match outcome {
             Ok(one) => {
+                if one.summaries.is_empty() {
+                    whole.bytes = whole.bytes.saturating_add(stored.expanded().unwrap_or(0));
+                }
                 whole.inputs.extend(one.inputs);
                 for (label, summary) in one.summaries {
                     match summary {
@@ -244,15 +266,18 @@ fn read_all(paths: &[PathBuf], options: &Options) -> Result<Reading, Error> {
             }
         }
     }
-    join(&mut whole, summaries);
+    join(&mut whole, summaries, options, &room);
+    if room.is_full() {
+        whole.inputs.iter_mut().for_each(|input| input.partial.fit(input.share, false));
+    }
     whole.inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
     whole.left_out.sort();
     Ok(whole)
 }
 
 /// Adds what summaries hold, as if their logs lay here. Labels that come from several places are told apart by the
-/// summary's own.
-fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>) {
+/// summary's own. Where all hold too many records, each summary keeps its share by the bytes of its logs.
+fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>, options: &Options, room: &Room) {
     let mut places: FxHashMap<String, u32> = FxHashMap::default();
     let mut count = |labels: &mut dyn Iterator<Item = &String>| {
         let distinct: FxHashSet<&String> = labels.collect();
@@ -262,6 +287,7 @@ fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>) {
     for (_, summary) in &summaries {
         count(&mut summary.inputs.iter().map(|input| &input.label).chain(&summary.left_out));
     }
+    whole.bytes = summaries.iter().fold(whole.bytes, |all, (_, summary)| all.saturating_add(summary.bytes));
     for (label, summary) in summaries {
         let tell_apart = |name: &mut String| {
             if places.get(name).is_some_and(|places| *places > 1) {
@@ -270,6 +296,8 @@ fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>) {
         };
         whole.inputs.extend(summary.inputs.into_iter().map(|mut input| {
             tell_apart(&mut input.label);
+            input.share = share(input.weight, whole.bytes, options);
+            input.partial.enter(room, options.spared.get(&input.label));
             input
         }));
         whole.left_out.extend(summary.left_out.into_iter().map(|mut what| {
@@ -279,11 +307,38 @@ fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>) {
     }
 }
 
+/// Fewest records that a file may keep, however small its share.
+const FEWEST_RECORDS: usize = 5_000;
+
+/// How many of the records that may be kept one by one each file may keep: its share by bytes, which are known before
+/// anything is read, so that the outcome depends on nothing else.
+fn shares(stored: &[stored::Stored], options: &Options) -> Vec<usize> {
+    let bytes: Vec<Option<u64>> = stored.iter().map(stored::Stored::expanded).collect();
+    let all = bytes.iter().flatten().fold(0u64, |all, bytes| all.saturating_add(*bytes));
+    bytes.iter().map(|bytes| share(*bytes, all, options)).collect()
+}
+
+/// The share of one file.
+fn share(bytes: Option<u64>, all: u64, options: &Options) -> usize {
+    let all = all.saturating_add(1);
+    let records = u128::from(options.limits.records) * u128::from(bytes.unwrap_or(all)) / u128::from(all);
+    usize::try_from(records).unwrap_or(usize::MAX).max(FEWEST_RECORDS)
+}
+
+/// Whether all that was given may be read once more: nothing is a pipe.
+#[must_use]
+pub fn can_be_read_again(paths: &[PathBuf]) -> bool {
+    let lasting = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() || metadata.is_dir())
+    };
+    paths.iter().all(lasting)
+}
+
 /// What `read` makes of each file, in their order. As many files are open as there are threads, the largest first: a thread
 /// that waits for the blocks of its file must not begin a further one.
 fn in_parallel<T: Send>(
     files: Vec<stored::Stored>,
-    read: impl Fn(&stored::Stored) -> T + Sync,
+    read: impl Fn(usize, &stored::Stored) -> T + Sync,
 ) -> Vec<(stored::Stored, T)> {
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(files.get(*index).and_then(stored::Stored::size)));
@@ -294,7 +349,7 @@ fn in_parallel<T: Send>(
                 while let Some(index) = order.get(next.fetch_add(1, Ordering::Relaxed))
                     && let Some(file) = files.get(*index)
                 {
-                    let outcome = read(file);
+                    let outcome = read(*index, file);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push((*index, outcome));
                 }
             });
@@ -317,24 +372,45 @@ struct One {
 }
 
 /// Reads one stored file with all that is inside it.
-fn read_one(stored: &stored::Stored, context: &Context, options: &Options) -> io::Result<One> {
+fn read_one(
+    stored: &stored::Stored,
+    context: &Context,
+    options: &Options,
+    most: usize,
+    room: &Arc<Room>,
+) -> io::Result<One> {
     // The last net: decoders are other people's code, and the other files are still worth reading.
     let of_this = |(path, _): &&(PathBuf, Wanted)| stored.found.place.as_ref() == Some(path);
     let wanted = options.told.iter().find(of_this).map(|(_, wanted)| wanted);
     panic::catch_unwind(AssertUnwindSafe(|| {
         let mut one = One::default();
+        let mut left = most;
+        let bytes = stored.expanded();
+        let weight = |share: usize| {
+            bytes.map(|bytes| (u128::from(bytes) * share as u128 / most.max(1) as u128) as u64)
+        };
         walk::walk(stored, options, walk::Pass::Logs, &mut one.inputs, &mut |leaf| {
             let (is_summary, reader) = summary::recognise(leaf.reader);
-            if !is_summary {
-                return leaf::read(walk::Leaf { reader: Box::new(reader), ..leaf }, context, wanted, options);
+            if is_summary {
+                let summary = Summary::read(reader, &options.limits);
+                let damaged = summary.as_ref().err().map(|error| Input {
+                    problems: vec![error.to_string()],
+                    ..Input::unrecognised(leaf.label.to_owned())
+                });
+                one.summaries.push((leaf.label.to_owned(), summary));
+                return damaged.into_iter().collect();
             }
-            let summary = Summary::read(reader, &options.limits);
-            let damaged = summary.as_ref().err().map(|error| Input {
-                problems: vec![error.to_string()],
-                ..Input::unrecognised(leaf.label.to_owned())
-            });
-            one.summaries.push((leaf.label.to_owned(), summary));
-            damaged.into_iter().collect()
+            let leaf = walk::Leaf { reader: Box::new(reader), ..leaf };
+            // Nobody knows what else an archive holds: each file in it may take half of what those before it left.
+            let share = if leaf.label == stored.found.label { left } else { (left / 2).max(FEWEST_RECORDS) };
+            let spared = options.spared.get(leaf.label).cloned().unwrap_or_default();
+            let keep = Keep { most: share, spared, room: Arc::clone(room) };
+            let mut read = leaf::read(leaf, context, wanted, options, &keep);
+            for input in &mut read {
+                (input.share, input.weight) = (share, weight(share));
+                left = left.saturating_sub(share.min(input.partial.events.contents.len()));
+            }
+            read
         })?;
         Ok(one)
     }))

@@ -63,6 +63,16 @@ impl Stored {
         Some(self.regular()?.len())
     }
 
+    /// About how many bytes come out of a regular file.
+    pub fn expanded(&self) -> Option<u64> {
+        /// Logs pack to about a twentieth.
+        const PACKED: u64 = 20;
+        let size = self.size()?;
+        let mut head = Vec::new();
+        File::open(self.found.place.as_ref()?).ok()?.take(512).read_to_end(&mut head).ok()?;
+        Some(if container::is_compressed(&head) { size.saturating_mul(PACKED) } else { size })
+    }
+
     /// When a regular file was last written to, µs since 1970.
     pub fn modified_us(&self) -> Option<i64> {
         let since = self.regular()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;

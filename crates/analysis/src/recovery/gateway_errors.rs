@@ -38,8 +38,8 @@ fn accompanied(times: &[i64], hold_us: i64) -> Vec<Span> {
 fn level(after: &After<'_>) -> f64 {
     let (mut all, mut bad) = (0, 0);
     for access in after.http(after.baseline) {
-        all += 1;
-        bad += u64::from(gateway(access.status));
+        all += u64::from(access.count);
+        bad += u64::from(gateway(access.status)) * u64::from(access.count);
     }
     let baseline = wilson95(bad, all).map_or(0.0, |[_, upper]| upper);
     (2.0 * baseline).clamp(LEVEL, HIGHEST_LEVEL)
@@ -56,10 +56,12 @@ impl Criterion for GatewayErrors {
         }
         let (mut gateways, mut errors) = (Vec::new(), Vec::new());
         for access in after.http(after.rest()) {
+            // Two tell that one did not stand alone, so many that they were many.
+            let times = std::iter::repeat_n(access.end_us, (access.count as usize).min(MANY));
             if gateway(access.status) {
-                gateways.push(access.end_us);
+                gateways.extend(times);
             } else if access.failed() {
-                errors.push(access.end_us);
+                errors.extend(times);
             }
         }
         let mut bad = accompanied(&gateways, after.hold_us);
@@ -73,8 +75,8 @@ impl Criterion for GatewayErrors {
     fn bound(&self, after: &After<'_>, window: Span) -> Bound {
         let (mut all, mut bad) = (0u64, 0u64);
         for access in after.http(window) {
-            all += 1;
-            bad += u64::from(gateway(access.status));
+            all += u64::from(access.count);
+            bad += u64::from(gateway(access.status)) * u64::from(access.count);
         }
         let level = level(after);
         let upper = wilson95(bad, all).map_or(1.0, |[_, upper]| upper);

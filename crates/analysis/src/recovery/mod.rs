@@ -334,6 +334,7 @@ mod tests {
             method: 0,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 0,
         }
     }

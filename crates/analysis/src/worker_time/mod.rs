@@ -453,6 +453,7 @@ mod tests {
             method,
             fingerprint: number,
             input: 1,
+            count: 1,
             line: number,
         };
         events.access = vec![line(50, 20, 200, get, list, 1), line(90, 80, 502, post, write, 2)];
@@ -468,6 +469,7 @@ mod tests {
             evented: false,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 5,
         };
         events.served = vec![served(50, 15, 5)];
@@ -481,6 +483,7 @@ mod tests {
             fact,
             fingerprint: 0,
             input: 2,
+            count: 1,
             line: 3,
         };
         events.postgres = vec![said(12, waiting), said(151, acquired)];

@@ -157,6 +157,7 @@ mod tests {
             fact,
             fingerprint: 0,
             input: 0,
+            count: 1,
             line: 1,
         };
         let events = Events {

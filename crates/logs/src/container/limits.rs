@@ -29,6 +29,9 @@ pub struct Limits {
     pub long_line: u64,
     /// Lines kept of one record; further ones are counted only.
     pub record_lines: u64,
+    /// Requests, statements and other records kept one by one, of all files together; where there are more, one of a kind and
+    /// a stretch of time stands for others. (The one limit that the files share.)
+    pub records: u64,
     /// Window of a zstd frame, dictionary of an xz block, bytes of memory.
     pub window: u64,
     /// Bytes of an archive kept in memory where it must be read twice but comes once: from standard input, or a zip
@@ -49,6 +52,7 @@ impl Default for Limits {
             line: 1 << 20,
             long_line: 4 << 30,
             record_lines: 10_000,
+            records: 400_000,
             window: 128 << 20,
             spool: 64 << 20,
             summary: 1 << 30,
@@ -70,6 +74,7 @@ const NAMES: &[(&str, u64, bool, Field)] = &[
     ("line", 8 << 20, true, |limits| &mut limits.line),
     ("long-line", u64::MAX, true, |limits| &mut limits.long_line),
     ("record-lines", u64::MAX, false, |limits| &mut limits.record_lines),
+    ("records", u64::MAX, false, |limits| &mut limits.records),
     ("window", 2 << 30, true, |limits| &mut limits.window),
     ("spool", 1 << 40, true, |limits| &mut limits.spool),
     ("summary", 1 << 40, true, |limits| &mut limits.summary),

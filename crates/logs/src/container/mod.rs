@@ -170,6 +170,12 @@ pub fn open(mut packed: Packed<'_>, depth: u64) -> io::Result<Opened<'_>> {
     }
 }
 
+/// Whether bytes that begin like this (512 are enough) are compressed, or an archive that compresses.
+#[must_use]
+pub fn is_compressed(head: &[u8]) -> bool {
+    ALL.iter().any(|container| container.name() != "tar" && container.recognises(head))
+}
+
 /// What a failure to read or unpack means, as one sentence; the bytes before it are good.
 #[must_use]
 pub fn describe_damage(error: &io::Error, containers: &str) -> String {

@@ -53,18 +53,19 @@ impl Messages {
             if event.fact == OdooFact::Raised(Exception::ExternalCall)
                 && (before_from..before_to).contains(&event.us)
             {
-                external_before += 1;
+                external_before += u64::from(event.count);
             }
             if !look.inside(event.us) {
                 continue;
             }
             let place = || look.places.reference(event.input, event.line, event.us);
+            let count = u64::from(event.count);
             match event.fact {
-                OdooFact::Raised(Exception::PoolFull) => counts.pool_full.add(place),
-                OdooFact::Raised(Exception::TooManyClients) => counts.slots_missing.add(place),
-                OdooFact::Raised(Exception::ExternalCall) => counts.external.add(place),
-                OdooFact::Raised(Exception::MemoryError) => counts.memory_error.add(place),
-                OdooFact::BusMisrouted => counts.misrouted.add(place),
+                OdooFact::Raised(Exception::PoolFull) => counts.pool_full.add_all(count, place),
+                OdooFact::Raised(Exception::TooManyClients) => counts.slots_missing.add_all(count, place),
+                OdooFact::Raised(Exception::ExternalCall) => counts.external.add_all(count, place),
+                OdooFact::Raised(Exception::MemoryError) => counts.memory_error.add_all(count, place),
+                OdooFact::BusMisrouted => counts.misrouted.add_all(count, place),
                 OdooFact::EventedServiceRunning | OdooFact::EventedMemory | OdooFact::EventedServiceError => {
                     counts.evented_restarts.add(place);
                 }

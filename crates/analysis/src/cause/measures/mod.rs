@@ -50,7 +50,12 @@ pub struct Count {
 
 impl Count {
     fn add(&mut self, reference: impl FnOnce() -> Reference) {
-        self.count += 1;
+        self.add_all(1, reference);
+    }
+
+    /// Adds a record that stands for `count`.
+    fn add_all(&mut self, count: u64, reference: impl FnOnce() -> Reference) {
+        self.count += count;
         if self.first.is_none() {
             self.first = Some(reference());
         }

@@ -56,21 +56,22 @@ impl Requests {
                 continue;
             }
             if access.lane == Lane::Bus {
-                figures.bus_failed += u64::from(access.failed());
+                figures.bus_failed += u64::from(access.failed()) * u64::from(access.count);
                 continue;
             }
             if access.lane != Lane::Http {
                 continue;
             }
             let place = || look.places.reference(access.input, access.line, access.end_us);
-            figures.total += 1;
-            figures.failed += u64::from(access.failed());
+            let count = u64::from(access.count);
+            figures.total += count;
+            figures.failed += u64::from(access.failed()) * count;
             match access.status {
-                499 => figures.http_499 += 1,
-                500 => figures.http_500.add(place),
-                502 => figures.http_502.add(place),
+                499 => figures.http_499 += count,
+                500 => figures.http_500.add_all(count, place),
+                502 => figures.http_502.add_all(count, place),
                 504 => {
-                    figures.http_504.add(place);
+                    figures.http_504.add_all(count, place);
                     timeouts.extend(access.request_time_us);
                 }
                 _ => {}
@@ -84,15 +85,16 @@ impl Requests {
         });
         for error in events.nginx.iter().filter(|error| look.inside(error.us) && error.lane == Lane::Http) {
             let place = || look.places.reference(error.input, error.line, error.us);
+            let count = u64::from(error.count);
             match error.failure {
                 Some(UpstreamFailure::Refused | UpstreamFailure::NoLiveUpstreams) => {
-                    figures.refused.add(place)
+                    figures.refused.add_all(count, place)
                 }
                 Some(UpstreamFailure::PrematureClose | UpstreamFailure::PrematureCloseBody) => {
-                    figures.premature.add(place);
+                    figures.premature.add_all(count, place);
                 }
-                Some(UpstreamFailure::ConnectTimeout) => figures.connect_timeouts.add(place),
-                Some(UpstreamFailure::ReadTimeout) => figures.read_timeouts.add(place),
+                Some(UpstreamFailure::ConnectTimeout) => figures.connect_timeouts.add_all(count, place),
+                Some(UpstreamFailure::ReadTimeout) => figures.read_timeouts.add_all(count, place),
                 _ => {}
             }
         }
@@ -110,9 +112,9 @@ impl Requests {
             }) {
                 let busy = request.query_us.unwrap_or(0).max(0) + request.remaining_us.unwrap_or(0).max(0);
                 if busy > patience_us && request.status < 500 {
-                    figures
-                        .beyond_proxy
-                        .add(|| look.places.reference(request.input, request.line, request.end_us));
+                    figures.beyond_proxy.add_all(u64::from(request.count), || {
+                        look.places.reference(request.input, request.line, request.end_us)
+                    });
                 }
             }
         }
@@ -132,23 +134,31 @@ fn arrival(access: &Access, patience_us: i64) -> i64 {
 /// so that the rate falls; a surge raises it at once.
 fn arrival_factor(look: &Look<'_>) -> Option<f64> {
     let patience_us = look.picture.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64);
-    let arrivals: Vec<i64> = {
-        let mut arrivals: Vec<i64> = look
+    let arrivals: Vec<(i64, u64)> = {
+        let mut arrivals: Vec<(i64, u64)> = look
             .picture
             .events
             .access
             .iter()
             .filter(|access| access.lane == Lane::Http)
-            .map(|access| arrival(access, patience_us))
+            .map(|access| (arrival(access, patience_us), u64::from(access.count)))
             .collect();
         arrivals.sort_unstable();
+        // Requests up to each.
+        let mut all = 0;
+        arrivals.iter_mut().for_each(|(_, count)| {
+            all += *count;
+            *count = all;
+        });
         arrivals
     };
-    let count = |from: i64, to: i64| {
-        arrivals.partition_point(|us| *us < to) - arrivals.partition_point(|us| *us < from)
+    let until = |us: i64| {
+        let next = arrivals.partition_point(|(arrival, _)| *arrival < us);
+        next.checked_sub(1).and_then(|at| arrivals.get(at)).map_or(0, |(_, all)| *all)
     };
+    let count = |from: i64, to: i64| until(to).saturating_sub(until(from));
     let (before_from, before_to) = look.baseline();
-    let before_from = arrivals.first().copied()?.max(before_from);
+    let before_from = arrivals.first()?.0.max(before_from);
     if before_to - before_from < 60 * SECOND_US {
         return None;
     }

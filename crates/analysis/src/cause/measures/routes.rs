@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Look;
-use crate::events::Lane;
+use crate::events::{Access, Lane};
 use crate::report::Reference;
 use crate::route::route;
 
@@ -62,14 +62,17 @@ impl Routes {
             None => (None, 0, None),
         };
         let http = || events.access.iter().filter(|access| access.lane == Lane::Http);
-        let usual = top
-            .as_ref()
-            .map_or(0, |top| http().filter(|access| route(events.texts.get(access.path)) == *top).count());
+        let counted = |requests: &mut dyn Iterator<Item = &Access>| {
+            requests.map(|access| u64::from(access.count)).sum::<u64>()
+        };
+        let usual = top.as_ref().map_or(0, |top| {
+            counted(&mut http().filter(|access| route(events.texts.get(access.path)) == *top))
+        });
         Routes {
             stuck: total,
             stuck_s: all as f64 / 1e6,
             top_share: if total == 0 { 0.0 } else { count as f64 / total as f64 },
-            usual_share: usual as f64 / (http().count().max(1)) as f64,
+            usual_share: usual as f64 / counted(&mut http()).max(1) as f64,
             top,
             reference,
             sql_share: (all > 0).then_some(sql as f64 / all as f64),

@@ -1,0 +1,143 @@
+//! What every copy of a stream shares: a hash of the content of each record, or sums of them for stretches of time.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::thin;
+
+/// The content of one record: the same in every copy of a stream.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Content {
+    /// When, µs in the input's own zone.
+    pub us: i64,
+    /// Hash.
+    pub fingerprint: u64,
+    /// Line.
+    pub line: u64,
+}
+
+/// All records of one stretch of time: equal in two inputs only if the records are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// Records.
+    pub records: u64,
+    /// Wrapping sum of their hashes.
+    pub sum: u64,
+}
+
+impl Digest {
+    fn add(&mut self, other: Digest) {
+        self.records += other.records;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+}
+
+/// Contents of the records of one input.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Contents {
+    /// One by one, in file order; empty once the input is thinned out.
+    pub list: Vec<Content>,
+    /// By stretch of time, as long as the level of thinning says.
+    pub digests: BTreeMap<i64, Digest>,
+    /// The digest that was added to last, not yet in its place.
+    last: Option<(i64, Digest)>,
+    level: u8,
+    fine: bool,
+}
+
+impl Contents {
+    /// Adds the next record.
+    pub fn push(&mut self, content: Content) {
+        if self.level == 0 {
+            self.list.push(content);
+        } else {
+            self.sum_up(content);
+        }
+    }
+
+    fn sum_up(&mut self, content: Content) {
+        self.fine |= content.us % 1_000_000 != 0;
+        let stretch = thin::stretch(content.us, self.level);
+        let one = Digest { records: 1, sum: content.fingerprint };
+        match &mut self.last {
+            Some((last, digest)) if *last == stretch => digest.add(one),
+            last => {
+                if let Some((stretch, digest)) = last.replace((stretch, one)) {
+                    self.digests.entry(stretch).or_default().add(digest);
+                }
+            }
+        }
+    }
+
+    /// Adds those of what follows in the same input.
+    pub fn append(&mut self, mut later: Contents) {
+        let level = self.level.max(later.level);
+        self.thin(level);
+        later.thin(level);
+        self.fine |= later.fine;
+        self.list.append(&mut later.list);
+        for (stretch, digest) in later.digests.into_iter().chain(later.last) {
+            self.digests.entry(stretch).or_default().add(digest);
+        }
+    }
+
+    /// Keeps sums for the stretches of `level` only.
+    pub fn thin(&mut self, level: u8) {
+        if level <= self.level {
+            return;
+        }
+        let before = std::mem::replace(&mut self.level, level);
+        std::mem::take(&mut self.list).into_iter().for_each(|content| self.sum_up(content));
+        if before == 0 {
+            return;
+        }
+        let sums = std::mem::take(&mut self.digests).into_iter().chain(self.last.take());
+        for (stretch, digest) in sums.collect::<Vec<_>>() {
+            self.digests.entry(thin::wider(stretch, before, level)).or_default().add(digest);
+        }
+    }
+
+    /// Sums for the stretches of `level`, which is at least 1 and at least the level of these.
+    #[must_use]
+    pub fn at_level(mut self, level: u8) -> BTreeMap<i64, Digest> {
+        self.thin(level);
+        let mut digests = self.digests;
+        if let Some((stretch, digest)) = self.last {
+            digests.entry(stretch).or_default().add(digest);
+        }
+        digests
+    }
+
+    /// How far these are thinned out; 0: not at all.
+    #[must_use]
+    pub fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let summed = self.digests.values().chain(self.last.iter().map(|(_, digest)| digest));
+        self.list.len()
+            + usize::try_from(summed.map(|digest| digest.records).sum::<u64>()).unwrap_or(usize::MAX)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether some stamp is finer than a second.
+    #[must_use]
+    pub fn is_fine(&self) -> bool {
+        self.fine || is_fine(&self.list)
+    }
+}
+
+/// Some stamp is finer than a second.
+#[must_use]
+pub fn is_fine(contents: &[Content]) -> bool {
+    contents.iter().any(|content| content.us % 1_000_000 != 0)
+}

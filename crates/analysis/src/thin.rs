@@ -1,0 +1,287 @@
+//! Thinning out: where there are more records than memory should hold, one of each kind and stretch of time stands for the
+//! others of it, and says for how many.
+//!
+//! Counts stay exact. Which record stands for the others is decided by a hash of its content, so that two sources that tell
+//! of the same requests keep the same ones; and the outcome depends on the records alone, not on how the input was cut into
+//! blocks: the kept ones of a whole are the kept ones of the kept ones of its parts, stretches of one level lie within those
+//! of the next, and a level is left only when its outcome does not fit, which more records can never mend.
+//!
+//! (Bottom-k sampling with k = 1 in strata: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.)
+
+use rustc_hash::FxHashMap;
+use stormtrace_logs::timestamp::SECOND_US;
+
+use crate::events::{
+    Access, Events, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent, PostgresFact, Served,
+};
+
+/// The level at which nothing is kept for its own sake any longer.
+const NOTHING_SPARED: u8 = 9;
+/// Stretches are as long as i64 allows at this level.
+const HIGHEST: u8 = 40;
+
+/// Length of the stretches of a level from 1 on, µs: 1 s, 2 s, 4 s …
+#[must_use]
+pub fn stretch_us(level: u8) -> i64 {
+    SECOND_US << level.clamp(1, HIGHEST).saturating_sub(1)
+}
+
+/// The stretch that an instant lies in.
+#[must_use]
+pub fn stretch(us: i64, level: u8) -> i64 {
+    us.div_euclid(stretch_us(level))
+}
+
+/// The stretch of a higher level that a stretch lies in.
+#[must_use]
+pub fn wider(stretch: i64, level: u8, higher: u8) -> i64 {
+    stretch.div_euclid(stretch_us(higher) / stretch_us(level))
+}
+
+/// A record that others of its kind may stand for.
+pub trait Thin {
+    /// When, µs in the input's own zone.
+    fn us(&self) -> i64;
+    /// What may not be mixed; `None`: always kept.
+    fn class(&self, level: u8) -> Option<u64>;
+    /// The lowest stands for the others: a hash, then the line.
+    fn rank(&self) -> (u64, u64);
+    /// For how many records it stands.
+    fn count(&mut self) -> &mut u32;
+}
+
+/// Whether an instant lies in one of the spans.
+#[must_use]
+pub fn is_in(us: i64, spans: &[(i64, i64)]) -> bool {
+    spans.iter().any(|(from, to)| (*from..=*to).contains(&us))
+}
+
+/// Records of all kinds that lie in one of the spans.
+#[must_use]
+pub fn records_in(events: &Events, spans: &[(i64, i64)]) -> usize {
+    fn of<T: Thin>(list: &[T], spans: &[(i64, i64)]) -> usize {
+        list.iter().filter(|record| is_in(record.us(), spans)).count()
+    }
+    if spans.is_empty() {
+        return 0;
+    }
+    of(&events.access, spans)
+        + of(&events.served, spans)
+        + of(&events.odoo, spans)
+        + of(&events.nginx, spans)
+        + of(&events.postgres, spans)
+}
+
+/// Keeps one record of each class and stretch, and all that lie in `spared`; the order stays.
+pub fn thin<T: Thin>(list: &mut Vec<T>, level: u8, spared: &[(i64, i64)]) {
+    if level == 0 {
+        return;
+    }
+    let mut keyed: Vec<(i64, u64, (u64, u64), usize)> = list
+        .iter()
+        .enumerate()
+        .filter(|(_, record)| !is_in(record.us(), spared))
+        .filter_map(|(at, record)| {
+            Some((stretch(record.us(), level), record.class(level)?, record.rank(), at))
+        })
+        .collect();
+    keyed.sort_unstable();
+    let mut drop = vec![false; list.len()];
+    for group in keyed.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let mut others = 0u32;
+        for (.., at) in group.iter().skip(1) {
+            if let (Some(record), Some(drop)) = (list.get_mut(*at), drop.get_mut(*at)) {
+                others = others.saturating_add(*record.count());
+                *drop = true;
+            }
+        }
+        if let Some(record) = group.first().and_then(|(.., at)| list.get_mut(*at)) {
+            *record.count() = record.count().saturating_add(others);
+        }
+    }
+    let mut drop = drop.into_iter();
+    list.retain(|_| !drop.next().unwrap_or(false));
+}
+
+/// Where the record is that stands for a class and stretch, while records arrive one by one.
+#[derive(Debug, Default)]
+pub struct Standing(FxHashMap<(i64, u64), usize>);
+
+/// What to do with a record that has arrived.
+pub enum Arrival {
+    /// It is counted already.
+    Counted,
+    /// It takes the place of the record there, for so many.
+    Instead(usize, u32),
+    /// It is the first of its class and stretch.
+    First,
+}
+
+impl Standing {
+    /// Counts a record of which only this much is known yet.
+    pub fn arrive<T: Thin>(
+        &mut self,
+        list: &mut [T],
+        level: u8,
+        us: i64,
+        class: u64,
+        rank: (u64, u64),
+    ) -> Arrival {
+        let next = list.len();
+        let at = *self.0.entry((stretch(us, level), class)).or_insert(next);
+        match list.get_mut(at) {
+            None => Arrival::First,
+            Some(known) => {
+                *known.count() = known.count().saturating_add(1);
+                if known.rank() <= rank { Arrival::Counted } else { Arrival::Instead(at, *known.count()) }
+            }
+        }
+    }
+}
+
+/// Order of magnitude of a time: below 0.1 s, 1 s, 10 s, and longer.
+#[must_use]
+fn magnitude(us: Option<i64>) -> u64 {
+    match us {
+        None => 0,
+        Some(..100_000) => 1,
+        Some(..1_000_000) => 2,
+        Some(..10_000_000) => 3,
+        Some(_) => 4,
+    }
+}
+
+/// Class of a request at nginx.
+#[must_use]
+pub fn access_class(lane: Lane, status: u16, request_time_us: Option<i64>) -> u64 {
+    (lane as u64) << 32 | u64::from(status) << 8 | magnitude(request_time_us)
+}
+
+/// Class of a request at a worker.
+#[must_use]
+pub fn served_class(evented: bool, status: u16, time_us: Option<i64>) -> u64 {
+    u64::from(evented) << 32 | u64::from(status) << 8 | magnitude(time_us)
+}
+
+impl Thin for Access {
+    fn us(&self) -> i64 {
+        self.end_us
+    }
+    fn class(&self, _level: u8) -> Option<u64> {
+        Some(access_class(self.lane, self.status, self.request_time_us))
+    }
+    fn rank(&self) -> (u64, u64) {
+        (self.fingerprint, self.line)
+    }
+    fn count(&mut self) -> &mut u32 {
+        &mut self.count
+    }
+}
+
+impl Thin for Served {
+    fn us(&self) -> i64 {
+        self.end_us
+    }
+    fn class(&self, _level: u8) -> Option<u64> {
+        Some(served_class(self.evented, self.status, self.remaining_us))
+    }
+    fn rank(&self) -> (u64, u64) {
+        (self.fingerprint, self.line)
+    }
+    fn count(&mut self) -> &mut u32 {
+        &mut self.count
+    }
+}
+
+impl Thin for OdooEvent {
+    fn us(&self) -> i64 {
+        self.us
+    }
+    /// What requests and jobs leave behind; the lives of processes are kept, unless a log tells of nothing else.
+    fn class(&self, level: u8) -> Option<u64> {
+        let kind = |number: u64| Some(number << 32);
+        match self.fact {
+            OdooFact::Raised(exception) => Some(1 << 32 | exception as u64),
+            OdooFact::Retry => kind(2),
+            OdooFact::BusListen => kind(3),
+            OdooFact::BusError => kind(4),
+            OdooFact::BusMisrouted => kind(5),
+            OdooFact::WebsocketError => kind(6),
+            OdooFact::NonDatabaseRouting => kind(7),
+            OdooFact::QueueJobReset => kind(8),
+            OdooFact::CronStart { job } => Some(9 << 32 | u64::from(job)),
+            OdooFact::CronEnd { job, .. } => Some(10 << 32 | u64::from(job)),
+            _ if level < NOTHING_SPARED => None,
+            OdooFact::Timeout { .. } => kind(11),
+            OdooFact::Alive { .. } => kind(12),
+            OdooFact::Exiting { .. } => kind(13),
+            _ => kind(14),
+        }
+    }
+    fn rank(&self) -> (u64, u64) {
+        (self.fingerprint, self.line)
+    }
+    fn count(&mut self) -> &mut u32 {
+        &mut self.count
+    }
+}
+
+impl Thin for NginxError {
+    fn us(&self) -> i64 {
+        self.us
+    }
+    fn class(&self, level: u8) -> Option<u64> {
+        if self.lifecycle.is_some() && level < NOTHING_SPARED {
+            return None;
+        }
+        let failure = self.failure.map_or(0, |failure| 1 + failure as u64);
+        Some((self.lane as u64) << 32 | failure)
+    }
+    fn rank(&self) -> (u64, u64) {
+        (self.fingerprint, self.line)
+    }
+    fn count(&mut self) -> &mut u32 {
+        &mut self.count
+    }
+}
+
+impl Thin for PostgresEvent {
+    fn us(&self) -> i64 {
+        self.us
+    }
+    /// Statements, waits and what clients leave behind; what an operator did is kept, unless a log tells of nothing else.
+    fn class(&self, level: u8) -> Option<u64> {
+        let timed = |number: u64, us: i64| Some(number << 32 | magnitude(Some(us)));
+        match self.fact {
+            PostgresFact::Duration { duration_us, .. } => timed(1, duration_us),
+            PostgresFact::Plan { duration_us, .. } => timed(2, duration_us),
+            PostgresFact::StillWaiting { waited_us, .. } => timed(3, waited_us),
+            PostgresFact::Acquired { waited_us, .. } => timed(4, waited_us),
+            PostgresFact::UnexpectedEof | PostgresFact::ClientLost => Some(5 << 32),
+            PostgresFact::SerializationFailure => Some(6 << 32),
+            PostgresFact::TooManyClients => Some(7 << 32),
+            PostgresFact::Deadlock => Some(8 << 32),
+            PostgresFact::Statement => Some(9 << 32),
+            PostgresFact::Holders { .. } => Some(10 << 32),
+            _ if level < NOTHING_SPARED => None,
+            PostgresFact::Canceled { .. } => Some(11 << 32),
+            PostgresFact::Terminated { .. } => Some(12 << 32),
+            _ => Some(13 << 32),
+        }
+    }
+    fn rank(&self) -> (u64, u64) {
+        (self.fingerprint, self.line)
+    }
+    fn count(&mut self) -> &mut u32 {
+        &mut self.count
+    }
+}
+
+/// Thins out all kinds but PostgreSQL's, whose records must first be told what their follow-ups say.
+pub fn thin_events(events: &mut Events, level: u8, spared: &[(i64, i64)]) {
+    thin(&mut events.access, level, spared);
+    thin(&mut events.served, level, spared);
+    thin(&mut events.odoo, level, spared);
+    thin(&mut events.nginx, level, spared);
+    events.contents.thin(level);
+}
