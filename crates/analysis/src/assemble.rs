@@ -68,7 +68,7 @@ fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
 /// What it means that there are more records than are kept.
 fn thinned_note(input: &read::Input, options: &read::Options) -> Option<String> {
     let level = Some(input.partial.level).filter(|level| *level > 0)?;
-    let apart = if options.spared.contains_key(&input.label) { ", apart from the incidents," } else { "" };
+    let apart = if options.spared.contains_key(&input.label) { " apart from the incidents," } else { "" };
     Some(format!(
         "{}: more records than are kept one by one (limit records):{apart} of each {} one stands for the others of its \
          kind. Counts are exact; times and statements are those of the ones kept.",

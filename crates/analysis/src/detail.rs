@@ -11,8 +11,9 @@ use crate::read::{Input, Spans};
 use crate::service::LONGEST_QUEUE_US;
 use crate::thin;
 
-/// So long before and behind an incident requests bear on it, µs: they wait in the queue, and their ends are looked for.
-const AROUND_US: i64 = LONGEST_QUEUE_US + 60 * SECOND_US;
+/// So long before and behind an incident requests bear on it, µs: half an hour is what it is compared with and recovers in, and
+/// requests that end later may have begun in it.
+const AROUND_US: i64 = 1800 * SECOND_US + LONGEST_QUEUE_US;
 
 /// Line and stamp, µs in the input's own zone, of each record of the inputs that were thinned out; empty for the others.
 pub struct Origins(Vec<Vec<(u64, i64)>>);

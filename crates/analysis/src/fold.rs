@@ -352,7 +352,7 @@ impl Partial {
         let mut instead = None;
         if self.level > 0 && !thin::is_in(us, &self.spared) {
             let class = thin::served_class(request.evented, request.status, request.remaining_us);
-            let rank = (fingerprint, line);
+            let rank = thin::rank(fingerprint, line);
             match self.standing_served.arrive(&mut events.served, self.level, us, class, rank) {
                 Arrival::Counted => return,
                 Arrival::Instead(at, count) => instead = Some((at, count)),
@@ -398,7 +398,7 @@ impl Partial {
         // A failure that comes with the request is an event of its own below.
         if self.level > 0 && record.upstream_failure.is_none() && !thin::is_in(us, &self.spared) {
             let class = thin::access_class(lane, status, record.request_time_us);
-            let rank = (fingerprint, line);
+            let rank = thin::rank(fingerprint, line);
             match self.standing_access.arrive(&mut self.events.access, self.level, us, class, rank) {
                 Arrival::Counted => return,
                 Arrival::Instead(at, count) => instead = Some((at, count)),

@@ -1,9 +1,8 @@
 //! Thinning out: where there are more records than memory should hold, one of each kind and stretch of time stands for the
 //! others of it, and says for how many.
 //!
-//! Counts stay exact. Which record stands for the others is decided by a hash of its content, so that two sources that tell
-//! of the same requests keep the same ones; and the outcome depends on the records alone, not on how the input was cut into
-//! blocks: the kept ones of a whole are the kept ones of the kept ones of its parts, stretches of one level lie within those
+//! Counts stay exact. Which record stands for the others is decided by lot, drawn from its content and line, so that the
+//! outcome depends on the records alone, not on how the input was cut into blocks: the kept ones of a whole are the kept ones of the kept ones of its parts, stretches of one level lie within those
 //! of the next, and a level is left only when its outcome does not fit, which more records can never mend.
 //!
 //! (Bottom-k sampling with k = 1 in strata: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.)
@@ -38,14 +37,27 @@ pub fn wider(stretch: i64, level: u8, higher: u8) -> i64 {
     stretch.div_euclid(stretch_us(higher) / stretch_us(level))
 }
 
+/// A lot drawn for a record, and its line in case two draw the same.
+pub type Rank = (u64, u64);
+
+/// The lot of a record: every one of a class has the same chance, however often its content comes. (Finalizer of
+/// MurmurHash3, Austin Appleby.)
+#[must_use]
+pub fn rank(fingerprint: u64, line: u64) -> Rank {
+    let mut lot = fingerprint ^ line.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    lot = (lot ^ (lot >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    lot = (lot ^ (lot >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    (lot ^ (lot >> 33), line)
+}
+
 /// A record that others of its kind may stand for.
 pub trait Thin {
     /// When, µs in the input's own zone.
     fn us(&self) -> i64;
     /// What may not be mixed; `None`: always kept.
     fn class(&self, level: u8) -> Option<u64>;
-    /// The lowest stands for the others: a hash, then the line.
-    fn rank(&self) -> (u64, u64);
+    /// The lowest stands for the others.
+    fn rank(&self) -> Rank;
     /// For how many records it stands.
     fn count(&mut self) -> &mut u32;
 }
@@ -77,7 +89,7 @@ pub fn thin<T: Thin>(list: &mut Vec<T>, level: u8, spared: &[(i64, i64)]) {
     if level == 0 {
         return;
     }
-    let mut keyed: Vec<(i64, u64, (u64, u64), usize)> = list
+    let mut keyed: Vec<(i64, u64, Rank, usize)> = list
         .iter()
         .enumerate()
         .filter(|(_, record)| !is_in(record.us(), spared))
@@ -119,14 +131,7 @@ pub enum Arrival {
 
 impl Standing {
     /// Counts a record of which only this much is known yet.
-    pub fn arrive<T: Thin>(
-        &mut self,
-        list: &mut [T],
-        level: u8,
-        us: i64,
-        class: u64,
-        rank: (u64, u64),
-    ) -> Arrival {
+    pub fn arrive<T: Thin>(&mut self, list: &mut [T], level: u8, us: i64, class: u64, rank: Rank) -> Arrival {
         let next = list.len();
         let at = *self.0.entry((stretch(us, level), class)).or_insert(next);
         match list.get_mut(at) {
@@ -170,8 +175,8 @@ impl Thin for Access {
     fn class(&self, _level: u8) -> Option<u64> {
         Some(access_class(self.lane, self.status, self.request_time_us))
     }
-    fn rank(&self) -> (u64, u64) {
-        (self.fingerprint, self.line)
+    fn rank(&self) -> Rank {
+        rank(self.fingerprint, self.line)
     }
     fn count(&mut self) -> &mut u32 {
         &mut self.count
@@ -185,8 +190,8 @@ impl Thin for Served {
     fn class(&self, _level: u8) -> Option<u64> {
         Some(served_class(self.evented, self.status, self.remaining_us))
     }
-    fn rank(&self) -> (u64, u64) {
-        (self.fingerprint, self.line)
+    fn rank(&self) -> Rank {
+        rank(self.fingerprint, self.line)
     }
     fn count(&mut self) -> &mut u32 {
         &mut self.count
@@ -218,8 +223,8 @@ impl Thin for OdooEvent {
             _ => kind(14),
         }
     }
-    fn rank(&self) -> (u64, u64) {
-        (self.fingerprint, self.line)
+    fn rank(&self) -> Rank {
+        rank(self.fingerprint, self.line)
     }
     fn count(&mut self) -> &mut u32 {
         &mut self.count
@@ -237,8 +242,8 @@ impl Thin for NginxError {
         let failure = self.failure.map_or(0, |failure| 1 + failure as u64);
         Some((self.lane as u64) << 32 | failure)
     }
-    fn rank(&self) -> (u64, u64) {
-        (self.fingerprint, self.line)
+    fn rank(&self) -> Rank {
+        rank(self.fingerprint, self.line)
     }
     fn count(&mut self) -> &mut u32 {
         &mut self.count
@@ -269,8 +274,8 @@ impl Thin for PostgresEvent {
             _ => Some(13 << 32),
         }
     }
-    fn rank(&self) -> (u64, u64) {
-        (self.fingerprint, self.line)
+    fn rank(&self) -> Rank {
+        rank(self.fingerprint, self.line)
     }
     fn count(&mut self) -> &mut u32 {
         &mut self.count

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use stormtrace_analysis::Options;
 use stormtrace_analysis::align::Zones;
 use stormtrace_analysis::policy::{self, Policy};
 use stormtrace_analysis::read;
@@ -24,13 +25,10 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
         format!("--format {format}: no such form (text, json, html, markdown, csv, junit)")
     })?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
-    let report = report(
-        &arguments.paths,
-        &arguments.reading,
-        arguments.hold,
-        PolicyInForce::default(),
-        arguments.quiet,
-    )?;
+    let quiet = arguments.quiet;
+    let hashes = files.show_hashes() || (!quiet && writer.shows_hashes());
+    let reading = Options { hold_us: arguments.hold, ..options(&arguments.reading, quiet, hashes)? };
+    let report = report(&arguments.paths, &arguments.reading, &reading)?;
     files.write(&report, View::Whole)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Whole)?;
@@ -50,7 +48,10 @@ pub fn check(arguments: &Check) -> Result<u8> {
         .with_context(|| format!("--format {format}: check knows text, json, junit and markdown"))?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
     let policy = arguments.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
-    let report = report(&arguments.paths, &arguments.reading, arguments.hold, policy, arguments.quiet)?;
+    let quiet = arguments.quiet;
+    let hashes = files.show_hashes() || (!quiet && writer.shows_hashes());
+    let reading = Options { hold_us: arguments.hold, policy, ..options(&arguments.reading, quiet, hashes)? };
+    let report = report(&arguments.paths, &arguments.reading, &reading)?;
     files.write(&report, View::Verdict)?;
     if !arguments.quiet {
         output::print(|options, out| writer.write(&report, options, out), &arguments.reading, View::Verdict)?;
@@ -63,7 +64,7 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
     if !matches!(arguments.format.as_str(), "text" | "json") {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
-    let options = options(&arguments.reading, false)?;
+    let options = options(&arguments.reading, false, arguments.format == "json")?;
     let files = &arguments.reading.files;
     let paths = all_paths(&arguments.paths, files);
     let report = in_pool(files, &options.read, || stormtrace_analysis::inspect(&paths, &options))?;
@@ -97,16 +98,9 @@ pub fn summarize(arguments: &Summarize) -> Result<u8> {
     Ok(exit_code::PASS)
 }
 
-fn report(
-    paths: &[PathBuf],
-    reading: &Reading,
-    hold_us: Option<i64>,
-    policy: PolicyInForce,
-    quiet: bool,
-) -> Result<Report> {
-    let options = stormtrace_analysis::Options { hold_us, policy, ..options(reading, quiet)? };
+fn report(paths: &[PathBuf], reading: &Reading, options: &Options) -> Result<Report> {
     let paths = all_paths(paths, &reading.files);
-    in_pool(&reading.files, &options.read, || stormtrace_analysis::analyze(&paths, &options))
+    in_pool(&reading.files, &options.read, || stormtrace_analysis::analyze(&paths, options))
 }
 
 /// The paths given, and those of `--input`.
@@ -114,10 +108,11 @@ fn all_paths(paths: &[PathBuf], files: &FileReading) -> Vec<PathBuf> {
     paths.iter().chain(files.input.iter().map(|(path, _)| path)).cloned().collect()
 }
 
-fn options(reading: &Reading, quiet: bool) -> Result<stormtrace_analysis::Options> {
+/// How to read; inputs are hashed only if somebody sees it.
+fn options(reading: &Reading, quiet: bool, hashes: bool) -> Result<Options> {
     let zones = Zones { zoneless: reading.tz, by_source: reading.log_timezone.iter().copied().collect() };
-    Ok(stormtrace_analysis::Options {
-        read: read_options(&reading.files, quiet)?,
+    Ok(Options {
+        read: read::Options { hashes, ..read_options(&reading.files, quiet)? },
         zones,
         since_us: reading.since.as_deref().map(instant).transpose()?,
         until_us: reading.until.as_deref().map(instant).transpose()?,

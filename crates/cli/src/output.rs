@@ -69,6 +69,11 @@ impl<'a> Files<'a> {
         Ok(Files(files))
     }
 
+    /// Whether one of them shows the hashes of the inputs.
+    pub fn show_hashes(&self) -> bool {
+        self.0.iter().any(|(_, writer)| writer.shows_hashes())
+    }
+
     /// Writes them all.
     pub fn write(&self, report: &Report, view: View) -> Result<()> {
         for (path, writer) in &self.0 {

@@ -3,8 +3,6 @@
 //! Everything is a count of microseconds since 1970-01-01. Whether that count is UTC or the wall clock of
 //! an unnamed zone is said by [`Zone`]; nothing here guesses.
 
-use chrono::NaiveDate;
-
 /// How far the count in a [`Stamp`] can be trusted to be UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -52,21 +50,59 @@ impl Stamp {
 /// Microseconds in one second.
 pub const SECOND_US: i64 = 1_000_000;
 
-/// The two-to-four-digit number in `bytes`, or `None` if any byte is no digit.
+/// The number that `bytes` are, or `None` if any of them is no digit, there are none, or more than 18.
 #[must_use]
 pub fn digits(bytes: &[u8]) -> Option<i64> {
-    if bytes.is_empty() || bytes.len() > 18 {
-        return None;
-    }
-    let mut value = 0i64;
-    for byte in bytes {
-        if !byte.is_ascii_digit() {
-            return None;
-        }
-        value = value * 10 + i64::from(byte - b'0');
-    }
-    Some(value)
+    leading_number(bytes).filter(|(_, rest)| rest.is_empty()).map(|(value, _)| value)
 }
+
+/// The number of up to 18 digits that `bytes` begin with, and what follows its last digit.
+#[must_use]
+pub fn leading_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let (mut value, mut length) = (0i64, 0);
+    for byte in bytes.iter().take_while(|byte| byte.is_ascii_digit()) {
+        // What wraps has too many digits.
+        value = value.wrapping_mul(10).wrapping_add(i64::from(byte - b'0'));
+        length += 1;
+    }
+    (1..=18).contains(&length).then_some((value, bytes.get(length..)?))
+}
+
+/// The number that these bytes are, or `None` if any of them is no digit. `N` is known, so this has no loop.
+fn number<const N: usize>(bytes: [u8; N]) -> Option<i64> {
+    let (mut value, mut digits) = (0, true);
+    for byte in bytes {
+        digits &= byte.is_ascii_digit();
+        value = value * 10 + i64::from(byte.wrapping_sub(b'0'));
+    }
+    digits.then_some(value)
+}
+
+/// Whether `bytes` begin with `shape`, in which a `d` stands for any digit. All bytes are looked at without a branch, so
+/// the compiler compares many at once.
+pub(crate) fn begins_with_shape<const N: usize>(bytes: &[u8], shape: &[u8; N]) -> bool {
+    bytes.first_chunk::<N>().is_some_and(|head| {
+        head.iter().zip(shape).fold(true, |fits, (byte, shape)| {
+            fits & if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape }
+        })
+    })
+}
+
+/// Days before each month, and in it, of a year that is no leap year.
+const MONTHS: [(i64, i64); 12] = [
+    (0, 31),
+    (31, 28),
+    (59, 31),
+    (90, 30),
+    (120, 31),
+    (151, 30),
+    (181, 31),
+    (212, 31),
+    (243, 30),
+    (273, 31),
+    (304, 30),
+    (334, 31),
+];
 
 /// Microseconds since 1970 of a calendar date and time of day; `None` outside 1970 to 2100 or for an
 /// impossible date. A leap second (60) is accepted and counts as the next second.
@@ -75,58 +111,60 @@ pub fn civil_us(year: i64, month: i64, day: i64, hour: i64, minute: i64, second:
     if !(1970..=2100).contains(&year) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    let date = NaiveDate::from_ymd_opt(
-        i32::try_from(year).ok()?,
-        u32::try_from(month).ok()?,
-        u32::try_from(day).ok()?,
-    )?;
-    let days = date.signed_duration_since(NaiveDate::default()).num_days();
+    let (before, length) = *MONTHS.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
+    // Of these years 2100 alone is an exception of the rule of four.
+    let leap = year % 4 == 0 && year != 2100;
+    if day < 1 || day > length + i64::from(leap && month == 2) {
+        return None;
+    }
+    let leap_days = (year - 1969) / 4 + i64::from(leap && month > 2);
+    let days = (year - 1970) * 365 + leap_days + before + day - 1;
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * SECOND_US)
 }
 
 /// `HH:MM:SS` at the start of `bytes`, in seconds.
 #[must_use]
 pub fn clock_s(bytes: &[u8]) -> Option<i64> {
-    let (hour, minute, second) =
-        (digits(bytes.get(0..2)?)?, digits(bytes.get(3..5)?)?, digits(bytes.get(6..8)?)?);
-    (bytes.get(2) == Some(&b':') && bytes.get(5) == Some(&b':') && hour < 24 && minute < 60 && second <= 60)
-        .then_some(hour * 3600 + minute * 60 + second)
+    let &[a, b, b':', c, d, b':', e, f] = bytes.first_chunk::<8>()? else { return None };
+    let (hour, minute, second) = (number([a, b])?, number([c, d])?, number([e, f])?);
+    (hour < 24 && minute < 60 && second <= 60).then_some(hour * 3600 + minute * 60 + second)
 }
 
 /// `YYYY?MM?DD?HH:MM:SS` at the start of `bytes` (any separators, as in `2026-11-23 18:22:10`,
 /// `2026/11/23 18:22:10`, `2026-11-23T18:22:10`), in microseconds without zone.
 #[must_use]
 pub fn date_time_us(bytes: &[u8]) -> Option<i64> {
-    let separator = *bytes.get(4)?;
-    if !matches!(separator, b'-' | b'/')
-        || bytes.get(7) != Some(&separator)
-        || !matches!(bytes.get(10), Some(b' ' | b'T'))
-    {
+    let &[a, b, c, d, first @ (b'-' | b'/'), e, f, second, g, h, b' ' | b'T', clock @ ..] =
+        bytes.first_chunk::<19>()?
+    else {
+        return None;
+    };
+    if first != second {
         return None;
     }
-    let day =
-        civil_us(digits(bytes.get(0..4)?)?, digits(bytes.get(5..7)?)?, digits(bytes.get(8..10)?)?, 0, 0, 0)?;
-    Some(day + clock_s(bytes.get(11..19)?)? * SECOND_US)
+    let day = civil_us(number([a, b, c, d])?, number([e, f])?, number([g, h])?, 0, 0, 0)?;
+    Some(day + clock_s(&clock)? * SECOND_US)
 }
 
 /// A fraction `.digits` or `,digits` at the start of `bytes`: microseconds, bytes used, resolution in µs.
 /// No fraction gives `(0, 0, 1 000 000)`.
 #[must_use]
 pub fn fraction_us(bytes: &[u8]) -> (i64, usize, i64) {
-    if !matches!(bytes.first(), Some(b'.' | b',')) {
-        return (0, 0, SECOND_US);
+    /// The place value of the last digit, by the number of digits.
+    const PLACES: [i64; 7] = [SECOND_US, 100_000, 10_000, 1000, 100, 10, 1];
+    let none = (0, 0, SECOND_US);
+    let Some((b'.' | b',', digits)) = bytes.split_first() else { return none };
+    let (mut value, mut count) = (0i64, 0usize);
+    for byte in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
+        if count < 6 {
+            value = value * 10 + i64::from(byte - b'0');
+        }
+        count += 1;
     }
-    let count = bytes.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
-    if count == 0 {
-        return (0, 0, SECOND_US);
+    match PLACES.get(count.min(6)) {
+        Some(resolution_us) if count > 0 => (value * resolution_us, count + 1, *resolution_us),
+        _ => none,
     }
-    let mut us = 0;
-    let mut resolution = SECOND_US;
-    for byte in bytes.iter().skip(1).take(count.min(6)) {
-        resolution /= 10;
-        us += i64::from(byte - b'0') * resolution;
-    }
-    (us, count + 1, resolution)
 }
 
 /// An offset `Z`, `+02:00`, `+0200`, `+02` or `-0330` at the start of `bytes`: seconds east of UTC, bytes used.
@@ -171,10 +209,22 @@ pub fn iso(bytes: &[u8]) -> Option<(Stamp, usize)> {
 /// The number (1 to 12) of an English three-letter month name.
 #[must_use]
 pub fn month_number(name: &[u8]) -> Option<i64> {
-    const NAMES: [&[u8; 3]; 12] =
-        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
-    let at = NAMES.iter().position(|candidate| candidate.as_slice() == name)?;
-    i64::try_from(at + 1).ok()
+    // An array is told apart by its letters, a slice name by name.
+    Some(match &<[u8; 3]>::try_from(name).ok()? {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
 }
 
 /// The offset in seconds east of UTC of a time zone abbreviation that has one meaning in practice.
@@ -197,7 +247,59 @@ pub fn abbreviation_offset_s(name: &[u8]) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn every_day_is_the_calendars() {
+        for (year, month, day) in (1969..=2101)
+            .flat_map(|year| (0..=13).flat_map(move |month| (0..=32).map(move |day| (year, month, day))))
+        {
+            let date = NaiveDate::from_ymd_opt(year, month, day).filter(|_| (1970..=2100).contains(&year));
+            let us = date
+                .map(|date| date.signed_duration_since(NaiveDate::default()).num_days() * 86_400 * SECOND_US);
+            assert_eq!(civil_us(year.into(), month.into(), day.into(), 0, 0, 0), us, "{year}-{month}-{day}");
+        }
+        assert_eq!(civil_us(2026, i64::MIN, 1, 0, 0, 0), None);
+    }
+
+    #[test]
+    fn fractions() {
+        for (text, us, used, resolution_us) in [
+            (".5", 500_000, 2, 100_000),
+            (",387 7", 387_000, 4, 1000),
+            (".286670899+02", 286_670, 10, 1),
+            (".", 0, 0, SECOND_US),
+            (".x", 0, 0, SECOND_US),
+            ("5", 0, 0, SECOND_US),
+            ("", 0, 0, SECOND_US),
+        ] {
+            assert_eq!(fraction_us(text.as_bytes()), (us, used, resolution_us), "{text}");
+        }
+    }
+
+    #[test]
+    fn months() {
+        let numbers: Vec<_> = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"
+            .split(' ')
+            .map(|name| month_number(name.as_bytes()))
+            .collect();
+        assert_eq!(numbers, (1..=12).map(Some).collect::<Vec<_>>());
+        assert!(["", "jan", "Jan ", "Ja"].iter().all(|name| month_number(name.as_bytes()).is_none()));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_of_the_standard_library(text in "[0-9]{0,20}[a-z0-9.]{0,3}") {
+            let length = text.bytes().take_while(u8::is_ascii_digit).count();
+            let (head, rest) = text.split_at(length);
+            let value = (length <= 18).then(|| head.parse::<i64>().ok()).flatten();
+            prop_assert_eq!(leading_number(text.as_bytes()), value.map(|value| (value, rest.as_bytes())));
+            prop_assert_eq!(digits(text.as_bytes()), value.filter(|_| rest.is_empty()));
+        }
+    }
 
     #[test]
     fn iso_forms() {

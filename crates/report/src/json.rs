@@ -27,6 +27,10 @@ impl Writer for Json {
         &["json"]
     }
 
+    fn shows_hashes(&self) -> bool {
+        true
+    }
+
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
         if options.view == View::Inputs {
             return write_inspect(report, options, out);

@@ -61,6 +61,10 @@ pub trait Writer: Sync {
     fn name(&self) -> &'static str;
     /// File extensions that stand for it, without the dot.
     fn extensions(&self) -> &'static [&'static str];
+    /// Whether it shows the hashes of the inputs: reading need not compute what nobody sees.
+    fn shows_hashes(&self) -> bool {
+        false
+    }
     /// Writes the whole report.
     ///
     /// # Errors

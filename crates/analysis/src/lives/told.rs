@@ -242,7 +242,7 @@ fn count_served(events: &Events, streams: &[u32], lives: &mut Vec<Life>) {
             lives.len() - 1
         });
         if let Some(life) = lives.get_mut(at) {
-            life.requests += 1;
+            life.requests += u64::from(request.count);
             life.seen(request.end_us);
             if life.role == Role::Other && life.class == 0 {
                 life.role = if request.evented { Role::Evented } else { Role::Http };

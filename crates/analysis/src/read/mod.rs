@@ -162,6 +162,8 @@ pub struct Options {
     pub progress: Option<Arc<Progress>>,
     /// What one stored file may cost.
     pub limits: Limits,
+    /// Whether inputs are hashed; else the report has no hashes.
+    pub hashes: bool,
     /// By label, spans in which every record is kept, µs in the input's own zone.
     pub spared: FxHashMap<String, Arc<Spans>>,
 }
@@ -178,6 +180,7 @@ impl Default for Options {
             relative_to: None,
             progress: None,
             limits: Limits::default(),
+            hashes: true,
             spared: FxHashMap::default(),
         }
     }

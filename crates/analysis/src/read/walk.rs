@@ -60,10 +60,11 @@ pub fn walk(
         progress.begin(&stored.found.label);
         opened.reader.report_to(progress);
     }
-    let hashed = pass == Pass::Logs;
-    let mut walk = Walk { budget: Budget::new(options.limits), hashed, inputs, visit };
+    let counted = pass == Pass::Logs;
+    let hashed = counted && options.hashes;
+    let mut walk = Walk { budget: Budget::new(options.limits), counted, hashed, inputs, visit };
     let first = walk.inputs.len();
-    let to_the_end = if hashed && opened.reader.is_regular() { ToTheEnd::Always } else { ToTheEnd::IfSound };
+    let to_the_end = if counted && opened.reader.is_regular() { ToTheEnd::Always } else { ToTheEnd::IfSound };
     let label = stored.found.label.clone();
     let modified_us = stored.modified_us();
     let snapshot = walk.node(opened.reader, opened.seekable, label, Place::default(), to_the_end);
@@ -93,6 +94,8 @@ struct Place {
 
 struct Walk<'w> {
     budget: Arc<Budget>,
+    /// Whether the size of each file is wanted, which shows at its end only.
+    counted: bool,
     hashed: bool,
     inputs: &'w mut Vec<Input>,
     visit: &'w mut dyn FnMut(Leaf<'_>) -> Vec<Input>,
@@ -115,7 +118,7 @@ impl Walk<'_> {
             .inputs
             .get(own.clone())
             .is_some_and(|own| !own.is_empty() && own.iter().all(|input| input.problems.is_empty()));
-        if to_the_end == ToTheEnd::Always || (self.hashed && sound) {
+        if to_the_end == ToTheEnd::Always || (self.counted && sound) {
             hashing.drain();
         }
         let (reader, sha256, bytes) = hashing.finish();

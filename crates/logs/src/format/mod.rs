@@ -126,6 +126,18 @@ pub struct Context {
     pub log_line_prefixes: Vec<String>,
 }
 
+/// What follows `literal` at the start of `input`. Most literals of a pattern are a byte or two, which needs no call of
+/// `memcmp`.
+#[inline]
+fn strip_literal<'a>(input: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
+    match literal {
+        [a] => input.strip_prefix(&[*a]),
+        [a, b] => input.strip_prefix(&[*a, *b]),
+        [a, b, c] => input.strip_prefix(&[*a, *b, *c]),
+        _ => input.strip_prefix(literal),
+    }
+}
+
 /// The beginning of a file, with its carrier peeled, for detection.
 #[derive(Debug)]
 pub struct Sample<'a> {

@@ -4,15 +4,14 @@
 
 use memchr::{memchr, memmem, memrchr};
 use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till1, take_until, take_while1};
+use nom::bytes::complete::{tag, take_while1};
 use nom::character::complete::{char, digit1};
-use nom::combinator::opt;
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
-use crate::timestamp::{Stamp, date_time_us, digits};
+use crate::timestamp::{Stamp, begins_with_shape, date_time_us, digits, leading_number};
 
 mod definition;
 mod dialects;
@@ -130,29 +129,26 @@ pub(super) fn level(name: &[u8]) -> Option<Level> {
 
 /// The fixed part of the header: pid, level and the rest behind `LEVEL `.
 fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
-    let head: &[u8; 24] = line.first_chunk()?;
-    let [a, b, c, d, b'-', e, f, b'-', g, h, b' ', i, j, b':', k, l, b':', m, n, b',', o, p, q, b' '] = head
-    else {
-        return None;
-    };
-    if ![a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q].iter().all(|byte| byte.is_ascii_digit()) {
+    if !begins_with_shape(line, b"dddd-dd-dd dd:dd:dd,ddd ") {
         return None;
     }
     let (pid, rest) = number::<u32>(line.get(24..)?)?;
     let rest = rest.strip_prefix(b" ")?;
-    let (level, rest) = rest.split_at_checked(memchr(b' ', rest.get(..rest.len().min(16))?)?)?;
+    // Nearly every record is of this level.
+    if let Some(rest) = rest.strip_prefix(b"INFO ") {
+        return Some((pid, Level::Info, rest));
+    }
+    let (name, rest) = rest.split_at_checked(rest.iter().take(16).position(|byte| *byte == b' ')?)?;
     let rest = rest.get(1..)?;
-    let level = match level {
-        name if self::level(name).is_some() => self::level(name)?,
-        // logging prints an unnamed level as `Level 25`.
-        b"Level" => {
-            let (_, rest) = number::<u32>(rest)?;
-            return Some((pid, Level::Info, rest.strip_prefix(b" ")?));
-        }
-        other if other.len() > 1 && other.iter().all(u8::is_ascii_uppercase) => Level::Info,
-        _ => return None,
-    };
-    Some((pid, level, rest))
+    if let Some(level) = level(name) {
+        return Some((pid, level, rest));
+    }
+    // logging prints an unnamed level as `Level 25`.
+    if name == b"Level" {
+        let (_, rest) = number::<u32>(rest)?;
+        return Some((pid, Level::Info, rest.strip_prefix(b" ")?));
+    }
+    (name.len() > 1 && name.iter().all(u8::is_ascii_uppercase)).then_some((pid, Level::Info, rest))
 }
 
 /// `DB LOGGER: MESSAGE`; the message may be empty.
@@ -169,9 +165,8 @@ fn names(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 
 /// A decimal number at the start, and what follows.
 fn number<T: TryFrom<i64>>(bytes: &[u8]) -> Option<(T, &[u8])> {
-    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (head, rest) = bytes.split_at_checked(length)?;
-    Some((T::try_from(digits(head)?).ok()?, rest))
+    let (value, rest) = leading_number(bytes)?;
+    Some((T::try_from(value).ok()?, rest))
 }
 
 /// The number behind `prefix`.
@@ -191,38 +186,50 @@ fn seconds_us(bytes: &[u8]) -> Option<i64> {
     Some(if negative { -us } else { us })
 }
 
-/// A token up to the next blank.
-fn token(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    take_till1(|byte| byte == b' ')(input)
+/// The token up to the next blank, and what follows it, the blank included. Tokens are short: no search is as fast as
+/// looking at each byte.
+fn token(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = input.iter().position(|byte| *byte == b' ').unwrap_or(input.len());
+    input.split_at_checked(length).filter(|_| length > 0)
 }
 
-/// `ADDR IDENT USER [DATE] "`: the address. Odoo 20 has the session id in the ident slot.
-fn request_head(input: &[u8]) -> IResult<&[u8], &[u8]> {
-    let (input, address) = terminated(token, char(' ')).parse(input)?;
-    let (input, _) = (token, char(' '), token, char(' ')).parse(input)?;
-    let (input, _) = delimited(char('['), take_until("]"), tag(b"] \"".as_slice())).parse(input)?;
-    Ok((input, address))
+/// The token behind a blank, and what follows it.
+fn next_token(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    token(input.strip_prefix(b" ")?)
 }
 
-/// `STATUS SIZE`; copies pasted elsewhere have lost the size.
-fn status_and_size(input: &[u8]) -> IResult<&[u8], (&[u8], &[u8])> {
-    let (rest, status) = alt((digit1, tag(b"-".as_slice()))).parse(input)?;
-    let (rest, size) = opt(preceded(char(' '), token)).parse(rest)?;
-    if size.is_none() && !(rest.is_empty() && status.len() == 3) {
-        return Err(nom::Err::Error(nom::error::Error::new(rest, nom::error::ErrorKind::Char)));
+/// `ADDR IDENT USER [DATE] "`: what follows, and the address. Odoo 20 has the session id in the ident slot.
+fn request_head(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (address, rest) = token(message)?;
+    let (_, rest) = next_token(rest)?;
+    let (_, rest) = next_token(rest)?;
+    let date = rest.strip_prefix(b" [")?;
+    let rest = date.get(memchr(b']', date)?..)?.strip_prefix(b"] \"")?;
+    Some((rest, address))
+}
+
+/// `STATUS SIZE`: what follows, and the status. Copies pasted elsewhere have lost the size.
+fn status_and_size(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = match input.first()? {
+        b'-' => 1,
+        _ => input.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+    };
+    let (status, rest) = input.split_at_checked(length).filter(|_| length > 0)?;
+    match next_token(rest) {
+        Some((_, rest)) => Some((rest, status)),
+        None => (rest.is_empty() && status.len() == 3).then_some((rest, status)),
     }
-    Ok((rest, (status, size.unwrap_or(b"-"))))
 }
 
 /// Query count, query seconds and remaining seconds as printed.
 type Columns<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
-/// ` QUERIES QUERY_SECONDS REMAINING_SECONDS [CURSOR_MODE]`, or dashes.
-fn performance(input: &[u8]) -> IResult<&[u8], Columns<'_>> {
-    let cursor_mode = take_while1(|byte| matches!(byte, b'r' | b'o' | b'w' | b'-' | b'>'));
-    let blank_token = || preceded(char(' '), token);
-    terminated((blank_token(), blank_token(), blank_token()), opt(preceded(char(' '), cursor_mode)))
-        .parse(input)
+/// ` QUERIES QUERY_SECONDS REMAINING_SECONDS`, or dashes; a cursor mode may follow.
+fn performance(input: &[u8]) -> Option<Columns<'_>> {
+    let (queries, rest) = next_token(input)?;
+    let (query_time, rest) = next_token(rest)?;
+    let (remaining_time, _) = next_token(rest)?;
+    Some((queries, query_time, remaining_time))
 }
 
 /// Splits `METHOD TARGET VERSION`; the target of a bad client may hold blanks and quotes.
@@ -254,13 +261,12 @@ fn split_model_method(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// A request line of an HTTP worker, and how much of the message it is without the perf columns.
 /// `None`: another kind of message. `Err`: a request line that is cut.
 fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, &'static str> {
-    let Ok((rest, address)) = request_head(message) else { return Ok(None) };
+    let Some((rest, address)) = request_head(message) else { return Ok(None) };
     let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
     let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
     let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
-    let (columns, (status, _)) = status_and_size(tail).map_err(|_| "truncated_request")?;
-    let (query_count, query_time, remaining_time) =
-        performance(columns).map(|(_, values)| values).unwrap_or_default();
+    let (columns, status) = status_and_size(tail).ok_or("truncated_request")?;
+    let (query_count, query_time, remaining_time) = performance(columns).unwrap_or_default();
     // CSV doubles the quotes.
     let undoubled = request.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     let (method, target) = method_and_target(undoubled.unwrap_or(request));
@@ -280,11 +286,11 @@ fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, 
 
 /// A request line of the evented process: the last column is the life of the request.
 fn evented_request(message: &[u8]) -> Result<Option<OdooEvent<'_>>, &'static str> {
-    let Ok((rest, _)) = request_head(message) else { return Ok(None) };
+    let Some((rest, _)) = request_head(message) else { return Ok(None) };
     let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
     let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
     let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
-    let (duration, (status, _)) = status_and_size(tail).map_err(|_| "truncated_request")?;
+    let (duration, status) = status_and_size(tail).ok_or("truncated_request")?;
     let (method, path) = method_and_target(request);
     Ok(Some(OdooEvent::EventedRequest {
         method,

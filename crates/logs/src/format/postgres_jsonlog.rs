@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::postgres_message::{classify, stamp};
 use super::postgres_translations::severity as translated;
@@ -83,6 +83,9 @@ impl<'a> Value<'a> {
         if !self.escaped {
             return Cow::Borrowed(self.text);
         }
+        if let Some(text) = unescaped(self.text) {
+            return Cow::Owned(text);
+        }
         let mut quoted = Vec::with_capacity(self.text.len().saturating_add(2));
         quoted.push(b'"');
         quoted.extend_from_slice(self.text);
@@ -91,6 +94,33 @@ impl<'a> Value<'a> {
         serde_json::from_slice::<String>(&quoted)
             .map_or(Cow::Borrowed(self.text), |text| Cow::Owned(text.into_bytes()))
     }
+}
+
+/// The text of a string whose escapes are single characters, as those of SQL are. `None`: there are others, or the text is
+/// no valid JSON string.
+fn unescaped(text: &[u8]) -> Option<Vec<u8>> {
+    let controls = text.iter().fold(0, |any, byte| any | u8::from(*byte < b' '));
+    if controls != 0 || std::str::from_utf8(text).is_err() {
+        return None;
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr(b'\\', rest) {
+        let (plain, escape) = rest.split_at_checked(at)?;
+        out.extend_from_slice(plain);
+        out.push(match escape.get(1)? {
+            byte @ (b'"' | b'\\' | b'/') => *byte,
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 0x08,
+            b'f' => 0x0c,
+            _ => return None,
+        });
+        rest = escape.get(2..)?;
+    }
+    out.extend_from_slice(rest);
+    Some(out)
 }
 
 /// A string at the start (its opening quote included), and what follows its closing quote.
@@ -258,6 +288,8 @@ impl Format for JsonLog {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::record::PostgresEvent;
 
@@ -323,6 +355,22 @@ mod tests {
         assert_eq!(claim(&[own, own]), None);
         for length in 0..line.len() {
             let _ = JsonLog.parse(&raw(&line.as_bytes()[..length]), &mut Memory::default());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn escapes_are_those_of_json(parts in prop::collection::vec(r#"[a-z\t é]|\\["\\/ntrbfxu]|\\u00e9"#, 0..12)) {
+            let text = parts.concat();
+            let expected = serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
+            let value = Value { text: text.as_bytes(), escaped: true };
+            prop_assert_eq!(
+                String::from_utf8_lossy(&value.decoded()).into_owned(),
+                expected.clone().unwrap_or(text.clone())
+            );
+            if let Some(text) = unescaped(text.as_bytes()) {
+                prop_assert_eq!(String::from_utf8(text).ok(), expected);
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the messages of a PostgreSQL server say, whatever log they came in (formats.md section 6.4).
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 use nom::branch::alt;
 use nom::bytes::complete::tag;
@@ -11,7 +13,10 @@ use nom::{IResult, Parser};
 
 use super::postgres_translations;
 use crate::record::{Cancellation, PostgresEvent, Termination};
-use crate::timestamp::{SECOND_US, Stamp, Zone, abbreviation_offset_s, date_time_us, digits, fraction_us};
+use crate::timestamp::{
+    SECOND_US, Stamp, Zone, abbreviation_offset_s, begins_with_shape, date_time_us, fraction_us,
+    leading_number,
+};
 
 /// SQL is searched for calls of the cancel functions this far, in bytes.
 const SEARCHED_SQL_BYTES: usize = 4096;
@@ -54,18 +59,13 @@ pub(super) fn stamp(bytes: &[u8]) -> Option<(Stamp, usize)> {
 
 /// Whether `bytes` begin with `YYYY-MM-DD HH:MM:SS`, by its digits and separators alone.
 pub(super) fn looks_like_stamp(bytes: &[u8]) -> bool {
-    let Some(head) = bytes.first_chunk::<19>() else { return false };
-    head.iter().zip(b"dddd-dd-dd dd:dd:dd").all(|(byte, shape)| match shape {
-        b'd' => byte.is_ascii_digit(),
-        other => byte == other,
-    })
+    begins_with_shape(bytes, b"dddd-dd-dd dd:dd:dd")
 }
 
 /// A decimal number at the start of `bytes`, and what follows.
 fn number<T: TryFrom<i64>>(bytes: &[u8]) -> Option<(T, &[u8])> {
-    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (head, rest) = bytes.split_at_checked(length)?;
-    Some((T::try_from(digits(head)?).ok()?, rest))
+    let (value, rest) = leading_number(bytes)?;
+    Some((T::try_from(value).ok()?, rest))
 }
 
 /// A decimal number with an optional fraction, in millionths of its unit, and what follows.
@@ -129,10 +129,13 @@ pub fn classify(severity: &[u8], sql_state: &[u8], message: &[u8]) -> PostgresEv
 
 /// Says what a primary message means, by its first word.
 fn primary(message: &[u8]) -> Option<PostgresEvent> {
+    // Nearly every message, where statements are logged.
+    if let Some(rest) = message.strip_prefix(b"duration: ") {
+        return duration(message, rest);
+    }
     let word_length = message.iter().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
     let (word, rest) = message.split_at_checked(word_length)?;
     match word {
-        b"duration" => duration(message, rest),
         b"statement" => statement(rest.strip_prefix(b": ")?),
         b"execute" => statement(behind(rest, b": ")?),
         b"process" => process(rest),
@@ -179,7 +182,7 @@ fn primary(message: &[u8]) -> Option<PostgresEvent> {
 
 /// `duration: MS ms[  KIND …: SQL]`.
 fn duration(message: &[u8], rest: &[u8]) -> Option<PostgresEvent> {
-    let (duration_us, rest) = milliseconds(rest.strip_prefix(b": ")?)?;
+    let (duration_us, rest) = milliseconds(rest)?;
     let body = rest.trim_ascii_start();
     let (mut phase_only, mut plan) = (false, false);
     let sql = if let Some(sql) = body.strip_prefix(b"statement: ") {
@@ -215,7 +218,10 @@ fn statement(sql: &[u8]) -> Option<PostgresEvent> {
         b's' | b'S' | b'w' | b'W' | b'd' | b'D'
             if begins_with(sql, b"select") || begins_with(sql, b"with") || begins_with(sql, b"do") =>
         {
-            memmem::find_iter(sql, b"_backend").find_map(|at| {
+            /// Looked for in every statement, so prepared once.
+            static CALL: LazyLock<memmem::Finder<'static>> =
+                LazyLock::new(|| memmem::Finder::new("_backend"));
+            CALL.find_iter(sql).find_map(|at| {
                 let called = sql.get(at.checked_add(8)?..)?.trim_ascii_start().starts_with(b"(");
                 let before = sql.get(..at)?;
                 let terminate = before.ends_with(b"pg_terminate");

@@ -29,6 +29,10 @@ impl Writer for Html {
         &["html", "htm"]
     }
 
+    fn shows_hashes(&self) -> bool {
+        true
+    }
+
     fn write(&self, report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
         let title = if options.view == View::Inputs {
             "What was read"

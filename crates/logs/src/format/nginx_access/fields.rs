@@ -4,7 +4,8 @@ use memchr::memchr;
 
 use crate::record::AccessRecord;
 use crate::timestamp::{
-    SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, month_number, offset_s,
+    SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
+    offset_s,
 };
 
 /// A variable of nginx that means something to us.
@@ -41,13 +42,24 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| matches!(byte, b' ' | b',')).filter(|element| !element.is_empty() && *element != b":")
 }
 
+/// The last element of an `$upstream_*` list.
+fn last_element(value: &[u8]) -> Option<&[u8]> {
+    // An address is too short for a search.
+    if value.iter().any(|byte| matches!(byte, b' ' | b',')) {
+        return elements(value).last();
+    }
+    (!matches!(value, b"" | b":")).then_some(value)
+}
+
 /// `1.234` seconds as microseconds.
 pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
-    let whole = memchr(b'.', text).unwrap_or(text.len());
-    let (whole, rest) = text.split_at_checked(whole)?;
+    let (seconds, rest) = leading_number(text)?;
+    if rest.is_empty() && text.len() <= 11 {
+        return Some(seconds * SECOND_US);
+    }
     let (fraction, used, _) = fraction_us(rest);
-    (used == rest.len() && whole.len() <= 11).then_some(())?;
-    digits(whole)?.checked_mul(SECOND_US)?.checked_add(fraction)
+    let whole = used == rest.len() && rest.first() == Some(&b'.') && text.len() - rest.len() <= 11;
+    whole.then(|| seconds * SECOND_US + fraction)
 }
 
 /// Seconds since 1970 with an optional fraction: microseconds and the resolution.
@@ -58,6 +70,10 @@ fn epoch(text: &[u8]) -> Option<(i64, i64)> {
 
 /// Sum of a list of times; `None` when every element is `-`.
 fn sum_us(value: &[u8]) -> Option<i64> {
+    // Hardly a list has two elements.
+    if let Some(us) = seconds_us(value) {
+        return Some(us);
+    }
     elements(value)
         .filter_map(seconds_us)
         .fold(None, |sum: Option<i64>, us| Some(sum.unwrap_or(0).saturating_add(us)))
@@ -75,24 +91,14 @@ fn status(value: &[u8]) -> Option<u16> {
 
 /// `23/Nov/2026:18:19:53 +0000`, exactly 26 bytes.
 pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
-    let shape = text.len() == 26
-        && text.get(2) == Some(&b'/')
-        && text.get(6) == Some(&b'/')
-        && text.get(11) == Some(&b':')
-        && text.get(20) == Some(&b' ');
-    if !shape {
+    let &[a, b, b'/', c, d, e, b'/', f, g, h, i, b':', ref clock @ .., b' ', _, _, _, _, _] =
+        <&[u8; 26]>::try_from(text).ok()?
+    else {
         return None;
-    }
-    let day = civil_us(
-        digits(text.get(7..11)?)?,
-        month_number(text.get(3..6)?)?,
-        digits(text.get(..2)?)?,
-        0,
-        0,
-        0,
-    )?;
+    };
+    let day = civil_us(digits(&[f, g, h, i])?, month_number(&[c, d, e])?, digits(&[a, b])?, 0, 0, 0)?;
     let (offset, _) = offset_s(text.get(21..)?).filter(|(_, used)| *used == 5)?;
-    let us = day + (clock_s(text.get(12..20)?)? - i64::from(offset)) * SECOND_US;
+    let us = day + (clock_s(clock)? - i64::from(offset)) * SECOND_US;
     Some(Stamp { us, zone: Zone::Offset(offset), resolution_us: SECOND_US })
 }
 
@@ -193,9 +199,9 @@ impl<'a> Fields<'a> {
                 record.upstream_connect_time_us = sum_us(value);
                 record.upstream_never_connected = record.upstream_connect_time_us.is_none();
             }
-            Variable::UpstreamStatus => record.upstream_status = elements(value).last().and_then(status),
+            Variable::UpstreamStatus => record.upstream_status = last_element(value).and_then(status),
             // Empty under escape=json is `-` under escape=default: no upstream was used.
-            Variable::UpstreamAddr => record.upstream_addr = elements(value).last().unwrap_or(b"-"),
+            Variable::UpstreamAddr => record.upstream_addr = last_element(value).unwrap_or(b"-"),
             Variable::UserAgent => record.user_agent = value,
             Variable::RequestId => record.request_id = value,
             Variable::Connection => record.connection = number(value),
@@ -205,7 +211,7 @@ impl<'a> Fields<'a> {
 
     /// The record, if there was a status. `$msec` is finer than `$time_iso8601` and `$time_local`, which know the
     /// server's offset.
-    pub(super) fn finish(mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+    pub(super) fn finish(&mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
         let named = self.iso.or(self.local);
         self.record.end = match self.msec {
             Some((us, resolution_us)) => {
@@ -219,7 +225,7 @@ impl<'a> Fields<'a> {
         };
         // A request that needed no upstream prints `-` too, but nothing failed to connect.
         self.record.upstream_never_connected &= self.record.upstream_addr != b"-";
-        self.has_status.then_some(self.record)
+        self.has_status.then(|| self.record.clone())
     }
 }
 
@@ -265,6 +271,16 @@ mod tests {
             (status(b"504"), status(b"50"), status(b"5O4"), status(b"5040")),
             (Some(504), None, None, None)
         );
+    }
+
+    #[test]
+    fn last_elements() {
+        for list in
+            ["127.0.0.1:8069", "502, 200", "502 : 200", "-", ":", "", ", ", "unix:/run/odoo.sock : a", "200,"]
+        {
+            let list = list.as_bytes();
+            assert_eq!(last_element(list), elements(list).last());
+        }
     }
 
     #[test]

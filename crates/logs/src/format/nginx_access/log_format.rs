@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use super::fields::{Fields, Variable};
 use super::json::Members;
 use super::names::{is_free_text, label, nginx_sign, variable, well_known_key};
-use crate::format::nginx_configuration;
+use crate::format::{nginx_configuration, strip_literal};
 use crate::record::AccessRecord;
 use crate::timestamp::Stamp;
 
@@ -152,35 +152,31 @@ impl Class {
 
     /// Length of one element of a list, or of a value that is no list.
     fn element(self, input: &[u8]) -> Option<usize> {
-        let count = |from: usize| input.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
         match self {
-            Class::Status => return Some(3),
-            Class::TimeLocal => return Some(26),
-            Class::TimeIso => return Some(25),
-            Class::Pipe => return Some(1),
-            _ => {}
+            Class::Status => Some(3),
+            Class::TimeLocal => Some(26),
+            Class::TimeIso => Some(25),
+            Class::Pipe => Some(1),
+            Class::AddressList => {
+                let end = input.iter().position(|byte| matches!(byte, b' ' | b',' | b'"'));
+                Some(end.unwrap_or(input.len())).filter(|length| *length > 0)
+            }
+            _ if input.first() == Some(&b'-') => Some(1),
+            Class::StatusList => Some(3).filter(|_| digits_at(input) == 3),
+            Class::Seconds | Class::SecondsList => {
+                // nginx writes three decimals, always.
+                let whole = Some(digits_at(input)).filter(|length| *length > 0)?;
+                let fraction = digits_at(input.get(whole..)?.strip_prefix(b".")?);
+                (fraction > 0).then_some(whole + 1 + fraction)
+            }
+            _ => Some(digits_at(input)).filter(|length| *length > 0),
         }
-        if self == Class::AddressList {
-            let length = input.iter().take_while(|byte| !matches!(byte, b' ' | b',' | b'"')).count();
-            return (length > 0).then_some(length);
-        }
-        if input.first() == Some(&b'-') {
-            return Some(1);
-        }
-        let whole = count(0);
-        if whole == 0 {
-            return None;
-        }
-        if self == Class::StatusList && whole != 3 {
-            return None;
-        }
-        if matches!(self, Class::Seconds | Class::SecondsList) {
-            // nginx writes three decimals, always.
-            let fraction = if input.get(whole) == Some(&b'.') { count(whole + 1) } else { 0 };
-            return (fraction > 0).then_some(whole + 1 + fraction);
-        }
-        Some(whole)
     }
+}
+
+/// Number of digits at the start of `input`.
+fn digits_at(input: &[u8]) -> usize {
+    input.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(input.len())
 }
 
 /// One part of a compiled format.
@@ -305,6 +301,14 @@ fn follows(pieces: &[Piece], escape: Escape, input: &[u8]) -> bool {
 /// Length of an open value at the start of `input`, given what comes after it.
 fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], input: &[u8]) -> Option<usize> {
     let found = match after {
+        // A word before a blank: no later one can be its end.
+        [Piece::Literal(literal), following @ ..]
+            if class == Class::Token && !quoted && literal.first() == Some(&b' ') =>
+        {
+            let end = memchr2(b' ', b'\t', input)?;
+            let rest = strip_literal(input.get(end..)?, literal)?;
+            return follows(following, escape, rest).then_some(end);
+        }
         [] => Some(input.len()),
         [Piece::Literal(literal), following @ ..] => match escape {
             // nginx writes `\x22` under escape=default; `\"` is Apache's.
@@ -320,7 +324,7 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
             }
             // The first place where the literal stands and what should follow it does.
             _ => memchr_iter(*literal.first()?, input).find(|at| {
-                let rest = input.get(*at..).and_then(|rest| rest.strip_prefix(literal.as_slice()));
+                let rest = input.get(*at..).and_then(|rest| strip_literal(rest, literal));
                 rest.is_some_and(|rest| follows(following, escape, rest))
             }),
         },
@@ -341,7 +345,7 @@ fn match_pieces<'a>(
 ) -> Option<&'a [u8]> {
     while let Some((piece, after)) = pieces.split_first() {
         match piece {
-            Piece::Literal(literal) => match input.strip_prefix(literal.as_slice()) {
+            Piece::Literal(literal) => match strip_literal(input, literal) {
                 Some(rest) => input = rest,
                 // The last value was empty, and a carrier stripped the blank before it.
                 None if escape != Escape::Default && input == literal.trim_ascii_end() => input = b"",
@@ -359,7 +363,9 @@ fn match_pieces<'a>(
                     })?
                 };
                 let (value, rest) = input.split_at_checked(length)?;
-                fields.assign(*variable, value)?;
+                if *variable != Variable::Ignored {
+                    fields.assign(*variable, value)?;
+                }
                 input = rest;
             }
         }
@@ -384,12 +390,13 @@ fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> 
         let length = input.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let (key, rest) = input.split_at_checked(length).filter(|(key, _)| !key.is_empty())?;
         let rest = rest.strip_prefix(b"=")?;
+        let variable = label(key);
         let value = if let Some(quoted) = rest.strip_prefix(b"\"") {
             let end = memchr(b'"', quoted)?;
             input = quoted.get(end + 1..)?;
             quoted.get(..end)?
         } else {
-            let class = match label(key) {
+            let class = match variable {
                 Variable::UpstreamAddr => Class::AddressList,
                 Variable::UpstreamStatus => Class::StatusList,
                 Variable::UpstreamResponseTime | Variable::UpstreamConnectTime => Class::SecondsList,
@@ -403,9 +410,10 @@ fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> 
         };
         // A cut line ends in mid-value: its last value is not to be trusted, nor the line.
         (input.is_empty() || input.first() == Some(&b' ')).then_some(())?;
-        let variable = label(key);
-        known |= variable != Variable::Ignored;
-        fields.assign(variable, value)?;
+        if variable != Variable::Ignored {
+            known = true;
+            fields.assign(variable, value)?;
+        }
     }
 }
 

@@ -96,15 +96,23 @@ pub(super) fn nginx_sign(key: &[u8]) -> u32 {
 
 /// The variable behind a label such as `urt=` (formats.md 2.1) or its long name.
 pub(super) fn label(key: &[u8]) -> Variable {
+    // Every line of a labelled format has the short ones: they are told apart by their letters, the long ones are
+    // compared name by name.
     match key {
-        b"rt" | b"request_time" | b"req_time" | b"resp_time" | b"responsetime" => Variable::RequestTime,
-        b"urt" | b"upstream_response_time" | b"upstream_time" | b"upstreamtime" => {
-            Variable::UpstreamResponseTime
-        }
-        b"uct" | b"upstream_connect_time" => Variable::UpstreamConnectTime,
-        b"us" | b"upstream_status" => Variable::UpstreamStatus,
-        b"ua" | b"upstream_addr" | b"upstream" | b"upstreamhost" => Variable::UpstreamAddr,
-        b"rid" | b"request_id" | b"req_id" => Variable::RequestId,
+        [b'r', b't'] => Variable::RequestTime,
+        [b'u', b's'] => Variable::UpstreamStatus,
+        [b'u', b'a'] => Variable::UpstreamAddr,
+        [_, _] => Variable::Ignored,
+        [b'u', b'r', b't'] => Variable::UpstreamResponseTime,
+        [b'u', b'c', b't'] => Variable::UpstreamConnectTime,
+        [b'r', b'i', b'd'] => Variable::RequestId,
+        [_, _, _] => Variable::Ignored,
+        b"request_time" | b"req_time" | b"resp_time" | b"responsetime" => Variable::RequestTime,
+        b"upstream_response_time" | b"upstream_time" | b"upstreamtime" => Variable::UpstreamResponseTime,
+        b"upstream_connect_time" => Variable::UpstreamConnectTime,
+        b"upstream_status" => Variable::UpstreamStatus,
+        b"upstream_addr" | b"upstream" | b"upstreamhost" => Variable::UpstreamAddr,
+        b"request_id" | b"req_id" => Variable::RequestId,
         b"conn" | b"connection" => Variable::Connection,
         b"host" | b"vhost" => Variable::Host,
         b"msec" => Variable::Msec,

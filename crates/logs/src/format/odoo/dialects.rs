@@ -1,7 +1,7 @@
 //! Records of Odoo that have another header: `--syslog`, and the bare request lines of the evented process of 8.0 to
 //! early 11.0 (formats.md sections 1.4 and 1.5).
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::{evented_request, level, record};
 use crate::record::{Level, OdooEvent, OdooRecord, Record};
@@ -59,13 +59,13 @@ fn syslog(line: &[u8]) -> Option<Syslog<'_>> {
 /// `ADDR - - [YYYY-MM-DD HH:MM:SS] "POST /longpolling/poll HTTP/1.1" 200 286 50.037857`: the time (UTC) and the line.
 /// Other programs on gevent log alike, so the path must be Odoo's.
 fn bare(text: &[u8]) -> Option<(Stamp, &[u8])> {
-    let line = text.get(..memchr(b'\n', text).unwrap_or(text.len()))?;
-    let head = line.get(..line.len().min(120))?;
-    let open = memchr::memmem::find(head, b" - - [")?;
-    if open == 0 || memchr(b' ', line.get(..open)?).is_some() {
+    // The lines of a traceback come here too: the first blank or line end tells them apart.
+    let address = memchr2(b' ', b'\n', text.get(..text.len().min(115))?).filter(|length| *length > 0)?;
+    if !text.get(address..)?.starts_with(b" - - [") {
         return None;
     }
-    let inside = line.get(open + 6..)?;
+    let line = text.get(..memchr(b'\n', text).unwrap_or(text.len()))?;
+    let inside = line.get(address + 6..)?;
     let us = date_time_us(inside)?;
     let request = inside.get(19..)?.strip_prefix(b"] \"")?;
     let target = request.get(memchr(b' ', request.get(..request.len().min(10))?)? + 1..)?;

@@ -1,5 +1,7 @@
 use std::borrow::Cow;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn raw(text: &str) -> Raw<'_> {
@@ -239,4 +241,55 @@ fn detection() {
     assert_eq!(claim(&["Running as user 'root' is a security risk.", REQUEST]), Some(1.0));
     assert_eq!(claim(&["2026-11-23 18:22:10.286 UTC [7] LOG:  x"]), None);
     assert_eq!(claim(&[]), None);
+}
+
+/// The columns of a request line as a grammar, which the parser must agree with.
+mod grammar {
+    use nom::branch::alt;
+    use nom::bytes::complete::{tag, take_till1, take_until};
+    use nom::character::complete::{char, digit1};
+    use nom::combinator::{opt, verify};
+    use nom::sequence::{delimited, preceded, terminated};
+    use nom::{IResult, Parser};
+
+    fn token(input: &[u8]) -> IResult<&[u8], &[u8]> {
+        take_till1(|byte| byte == b' ')(input)
+    }
+
+    pub fn request_head(input: &[u8]) -> IResult<&[u8], &[u8]> {
+        let (input, address) = terminated(token, char(' ')).parse(input)?;
+        let (input, _) = (token, char(' '), token, char(' ')).parse(input)?;
+        let (input, _) = delimited(char('['), take_until("]"), tag(b"] \"".as_slice())).parse(input)?;
+        Ok((input, address))
+    }
+
+    pub fn status_and_size(input: &[u8]) -> IResult<&[u8], &[u8]> {
+        let (rest, status) = alt((digit1, tag(b"-".as_slice()))).parse(input)?;
+        let size = opt(preceded(char(' '), token));
+        let (rest, _) =
+            verify(size, |size| size.is_some() || (rest.is_empty() && status.len() == 3)).parse(rest)?;
+        Ok((rest, status))
+    }
+
+    pub fn performance(input: &[u8]) -> IResult<&[u8], super::Columns<'_>> {
+        let blank_token = || preceded(char(' '), token);
+        (blank_token(), blank_token(), blank_token()).parse(input)
+    }
+}
+
+proptest! {
+    #[test]
+    fn request_lines_are_those_of_the_grammar(
+        text in r#"[0-9a-]{0,3} {0,2}[a-]{0,2} {0,2}[a-]{0,2} {0,2}\[?[0-9/ ]{0,4}\]{0,2} "?[a ]{0,3}"#,
+    ) {
+        let text = text.as_bytes();
+        prop_assert_eq!(request_head(text), grammar::request_head(text).ok());
+    }
+
+    #[test]
+    fn columns_are_those_of_the_grammar(text in "[0-9-]{0,4}[ ]{0,2}[0-9.-]{0,3}[ ]{0,2}[0-9.-]{0,3}[ ]{0,2}[r>w]{0,2}") {
+        let text = text.as_bytes();
+        prop_assert_eq!(status_and_size(text), grammar::status_and_size(text).ok());
+        prop_assert_eq!(performance(text), grammar::performance(text).ok().map(|(_, columns)| columns));
+    }
 }

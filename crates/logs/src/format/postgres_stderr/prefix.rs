@@ -3,6 +3,7 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::super::postgres_message::{looks_like_stamp, stamp};
+use super::super::strip_literal;
 use crate::timestamp::{SECOND_US, Stamp, digits, fraction_us};
 
 /// Prefixes seen in the field, tried after those of the bundle's own configuration. `%m` also reads `%t`.
@@ -151,11 +152,11 @@ impl Prefix {
         while let Some((step, later)) = steps.split_first() {
             steps = later;
             match step {
-                Step::Literal(text) => rest = rest.strip_prefix(text.as_slice())?,
+                Step::Literal(text) => rest = strip_literal(rest, text)?,
                 Step::SessionOnly if rest.is_empty() => return Some(fields),
                 Step::SessionOnly => {}
                 Step::Field(kind, width) => {
-                    let next = later.iter().find(|step| **step != Step::SessionOnly);
+                    let next = later.iter().find(|step| !matches!(step, Step::SessionOnly));
                     let (next, last) = match next {
                         Some(Step::Literal(text)) => (text.as_slice(), later.len() == 1),
                         _ => (b"".as_slice(), later.is_empty()),
@@ -195,7 +196,7 @@ fn field<'a>(
         // Names of applications hold blanks: the last literal ends the prefix.
         tail.len().checked_sub(next.len()).filter(|at| tail.get(*at..) == Some(next))?
     } else {
-        memmem::find(tail, next)?
+        find(tail, next)?
     };
     let (text, after) = body.split_at_checked(from.checked_add(end)?)?;
     let text = if width > 0 { text.trim_ascii() } else { text };
@@ -232,6 +233,20 @@ fn field<'a>(
         Kind::Time | Kind::Phrase => {}
     }
     Some(after)
+}
+
+/// Where `literal` stands first in `text`. Both are too short for the preparations of a real search.
+fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
+    let first = literal.first()?;
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..)?;
+        let at = rest.iter().position(|byte| byte == first)?;
+        if strip_literal(rest.get(at..)?, literal).is_some() {
+            return Some(from + at);
+        }
+        from += at + 1;
+    }
 }
 
 /// `SECONDS.mmm` since 1970.
