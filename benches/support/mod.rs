@@ -150,7 +150,7 @@ pub struct Counts {
     pub data: u64,
     pub parsed: u64,
     pub continuation: u64,
-    pub skipped: BTreeMap<&'static str, u64>,
+    pub skipped: BTreeMap<String, u64>,
 }
 
 impl Counts {
@@ -161,10 +161,9 @@ impl Counts {
     /// What `copies` copies must give, by what one and what two gave: every further copy as much as the second.
     pub fn extended(one: &Counts, two: &Counts, copies: u64) -> Counts {
         let extend = |one: u64, two: u64| one + (two - one) * (copies - 1);
-        let skipped = two
-            .skipped
-            .iter()
-            .map(|(reason, lines)| (*reason, extend(one.skipped.get(reason).copied().unwrap_or(0), *lines)));
+        let skipped = two.skipped.iter().map(|(reason, lines)| {
+            (reason.clone(), extend(one.skipped.get(reason).copied().unwrap_or(0), *lines))
+        });
         Counts {
             data: extend(one.data, two.data),
             parsed: extend(one.parsed, two.parsed),
@@ -192,7 +191,8 @@ pub fn read(text: &[u8], recipe: Recipe<'_>) -> Counts {
     let ledger = visit(text, recipe, &mut |item| {
         data += u64::from(!matches!(black_box(&item.record), Record::Structure));
     });
-    let Ledger { parsed, continuation, skipped_by_reason: skipped, .. } = ledger;
+    let Ledger { parsed, continuation, skipped_by_reason, .. } = ledger;
+    let skipped = skipped_by_reason.into_iter().map(|(reason, lines)| (reason.into_owned(), lines)).collect();
     Counts { data, parsed, continuation, skipped }
 }
 

@@ -14,3 +14,4 @@ mod errors;
 mod fixtures;
 mod gate;
 mod inspect;
+mod summaries;

@@ -370,7 +370,7 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
                 bytes: input.bytes,
                 sha256: input.sha256.clone(),
                 container: input.container.clone(),
-                carrier: input.carrier.to_owned(),
+                carrier: input.carrier.to_string(),
                 format: input.format.clone(),
                 source: match input.source {
                     Some(source) => source_name(source),
@@ -391,7 +391,7 @@ fn describe_inputs(inputs: &[read::Input], standings: &[copies::Standing]) -> Ve
                 skipped_by_reason: ledger
                     .skipped_by_reason
                     .iter()
-                    .map(|(reason, lines)| ((*reason).to_owned(), *lines))
+                    .map(|(reason, lines)| (reason.to_string(), *lines))
                     .collect(),
                 skipped_examples: skipped_examples(ledger),
                 runner_up: input.runner_up.clone(),
@@ -415,7 +415,7 @@ fn skipped_examples(ledger: &Ledger) -> Vec<SkippedLine> {
         .iter()
         .map(|(reason, example)| SkippedLine {
             line: example.line,
-            reason: (*reason).to_owned(),
+            reason: reason.to_string(),
             text: example.text.to_string(),
         })
         .collect();

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::thin;
 
 /// The content of one record: the same in every copy of a stream.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Content {
     /// When, µs in the input's own zone.
     pub us: i64,
@@ -16,7 +18,7 @@ pub struct Content {
 }
 
 /// All records of one stretch of time: equal in two inputs only if the records are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
     /// Records.
     pub records: u64,
@@ -32,7 +34,7 @@ impl Digest {
 }
 
 /// Contents of the records of one input.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Contents {
     /// One by one, in file order; empty once the input is thinned out.
     pub list: Vec<Content>,

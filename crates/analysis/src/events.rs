@@ -1,12 +1,15 @@
 //! What is kept of the records: compact owned events, each with its line, and the tables that their texts live in.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecycle, UpstreamFailure};
 
 use crate::contents::Contents;
 use crate::texts::{Renumbering, Texts};
 
 /// Who serves a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lane {
     /// The prefork workers.
     Http,
@@ -29,7 +32,7 @@ impl Lane {
 }
 
 /// One request at nginx. 96 bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Access {
     /// End, µs.
     pub end_us: i64,
@@ -80,7 +83,7 @@ impl Access {
 }
 
 /// One request at an Odoo worker.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Served {
     /// End (headers written), µs.
     pub end_us: i64,
@@ -111,7 +114,7 @@ pub struct Served {
 }
 
 /// What Odoo says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum OdooFact {
     Timeout { class: u32, pid: u32, limit_s: u32 },
@@ -149,7 +152,7 @@ pub enum OdooFact {
 }
 
 /// One record of Odoo's log that matters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct OdooEvent {
     /// When, µs.
     pub us: i64,
@@ -168,7 +171,7 @@ pub struct OdooEvent {
 }
 
 /// One record of nginx's error log that matters.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct NginxError {
     /// When, µs.
     pub us: i64,
@@ -191,7 +194,7 @@ pub struct NginxError {
 }
 
 /// What PostgreSQL's log says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum PostgresFact {
     Duration {
@@ -257,7 +260,7 @@ impl PostgresFact {
 }
 
 /// One record of PostgreSQL's log that matters.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PostgresEvent {
     /// When, µs.
     pub us: i64,
@@ -280,7 +283,7 @@ pub struct PostgresEvent {
 }
 
 /// State of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub enum State {
     Active,
@@ -289,7 +292,7 @@ pub enum State {
 }
 
 /// One session in a snapshot that was doing something.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     /// Backend.
     pub pid: u32,
@@ -316,7 +319,7 @@ pub struct Session {
 }
 
 /// One snapshot of `pg_stat_activity`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When, µs.
     pub us: i64,
@@ -333,7 +336,7 @@ pub struct Snapshot {
 }
 
 /// One host sample.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Host {
     /// End of the interval, µs.
     pub us: i64,
@@ -348,7 +351,7 @@ pub struct Host {
 }
 
 /// One probe.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Probe {
     /// When, µs.
     pub us: i64,
@@ -363,7 +366,7 @@ pub struct Probe {
 }
 
 /// One kernel kill.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct KernelKill {
     /// When, µs.
     pub us: i64,
@@ -378,10 +381,10 @@ pub struct KernelKill {
 }
 
 /// One setting, and where it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setting {
     /// Program.
-    pub program: &'static str,
+    pub program: Cow<'static, str>,
     /// Option.
     pub name: String,
     /// Value.
@@ -395,7 +398,7 @@ pub struct Setting {
 }
 
 /// A row of `pg_stat_statements`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Statistics {
     /// Query.
     pub query: u32,
@@ -412,7 +415,7 @@ pub struct Statistics {
 }
 
 /// All events of one input, or of all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct Events {
     pub texts: Texts,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHasher;
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::block::Item;
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::record::{
@@ -24,7 +25,7 @@ use crate::stretch::Stretches;
 use crate::thin::{self, Arrival, Standing, thin};
 
 /// The summary of one stretch of one input. Merging is associative.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Partial {
     /// Line account.
     pub ledger: Ledger,
@@ -45,12 +46,17 @@ pub struct Partial {
     /// How far the records are thinned out ([`crate::thin`]); 0: each is kept.
     pub level: u8,
     /// Up to where PostgreSQL's records know what their follow-ups say, in a thinned whole.
+    #[serde(skip)]
     followed: usize,
+    #[serde(skip)]
     standing_access: Standing,
+    #[serde(skip)]
     standing_served: Standing,
     /// Spans in which every record is kept, µs.
+    #[serde(skip)]
     spared: Arc<Spans>,
     /// Records in them, as last counted.
+    #[serde(skip)]
     spared_records: usize,
 }
 
@@ -103,6 +109,12 @@ impl Partial {
         if keep.room.is_full() {
             self.fit(keep.most, true);
         }
+    }
+
+    /// Takes its place among all inputs, of which it was not read with.
+    pub fn enter(&mut self, room: &Room, spared: Option<&Arc<Spans>>) {
+        room.met.fetch_add(self.size() as u64, Ordering::Relaxed);
+        self.spared = spared.cloned().unwrap_or_default();
     }
 
     /// Records, or contents where these are more: an input may be full of what no event is made of.
@@ -218,7 +230,7 @@ impl Partial {
             }
             Record::Settings(settings) => {
                 self.events.settings.extend(settings.into_iter().map(|setting| Setting {
-                    program: setting.program,
+                    program: setting.program.into(),
                     name: setting.name,
                     value: setting.value,
                     depth: setting.depth,

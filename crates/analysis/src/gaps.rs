@@ -1,5 +1,6 @@
 //! When an input said nothing for minutes: by all its records, not only by those that matter to an incident.
 
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::timestamp::SECOND_US;
 
 /// Shorter silence is no gap, µs.
@@ -8,14 +9,14 @@ pub const SILENCE_US: i64 = 300 * SECOND_US;
 const MOST: usize = 10_000;
 
 /// A stretch without a gap, with the lines that its ends stand on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Covered {
     from: (i64, u64),
     to: (i64, u64),
 }
 
 /// The times at which an input has records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// In order of time; neighbours are further apart than [`SILENCE_US`].
     covered: Vec<Covered>,

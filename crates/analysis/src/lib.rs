@@ -2,8 +2,8 @@
 //! counts copies once, finds incidents and explains them.
 //!
 //! Data flows one way: [`read`] → [`copies`] → [`align`] → [`lives`] → [`detect`] → [`impact`], [`queue`],
-//! [`worker_time`], [`cause`], [`recovery`] → [`policy`] → [`report`]. This crate knows no file format and writes no
-//! output.
+//! [`worker_time`], [`cause`], [`recovery`] → [`policy`] → [`report`]. This crate knows no log format, and a [`summary`] is
+//! all that it writes.
 //!
 //! ```no_run
 //! let options = stormtrace_analysis::Options::default();
@@ -40,9 +40,11 @@ pub mod read;
 pub mod recovery;
 pub mod report;
 pub mod route;
+pub mod secret;
 pub mod service;
 pub mod statistics;
 pub mod stretch;
+pub mod summary;
 #[cfg(feature = "tables")]
 pub mod tables;
 pub mod texts;

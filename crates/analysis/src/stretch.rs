@@ -1,5 +1,6 @@
 //! Stretches of an input in which its stamps run on: where they jump, a zone may have changed, a year or the log ended.
 
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::timestamp::SECOND_US;
 
 /// Stamps of several processes are out of order by seconds; a clock put back for winter jumps by an hour.
@@ -10,7 +11,7 @@ const AHEAD_US: i64 = 3000 * SECOND_US;
 const MOST: usize = 10_000;
 
 /// Records between two jumps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     /// Line of the first record.
     pub line: u64,
@@ -25,7 +26,7 @@ pub struct Stretch {
 }
 
 /// All stretches of an input, in file order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretches(Vec<Stretch>);
 
 impl Stretches {

@@ -4,14 +4,17 @@ use std::hash::Hasher;
 
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
+use serde::{Deserialize, Serialize};
 
 /// Most distinct texts kept per input; further ones become `(other)`, so that hostile paths cannot fill memory.
 const MOST: usize = 200_000;
 /// What stands for further ones.
 const OTHER: &str = "(other)";
 
-/// Texts by number. Number 0 is the empty text. All lie one behind the other in one piece of memory.
-#[derive(Debug, Clone)]
+/// Texts by number. Number 0 is the empty text. All lie one behind the other in one piece of memory. In a summary they are
+/// a list.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Texts {
     all: String,
     /// Where each ends.
@@ -22,9 +25,31 @@ pub struct Texts {
 
 impl Default for Texts {
     fn default() -> Self {
+        Texts::from(vec![String::new()])
+    }
+}
+
+impl From<Vec<String>> for Texts {
+    fn from(list: Vec<String>) -> Self {
         let mut texts = Texts { all: String::new(), ends: Vec::new(), index: HashTable::new() };
-        texts.add("");
+        for text in &list {
+            let hash = hash(text);
+            // A text that comes again, as secrets do that were masked, is found by its first number.
+            match texts.find(text, hash) {
+                None => _ = texts.push(text, hash),
+                Some(_) => {
+                    texts.all.push_str(text);
+                    texts.ends.push(texts.all.len());
+                }
+            }
+        }
         texts
+    }
+}
+
+impl From<Texts> for Vec<String> {
+    fn from(texts: Texts) -> Self {
+        texts.list().map(str::to_owned).collect()
     }
 }
 
@@ -32,25 +57,40 @@ impl Texts {
     /// The number of `text`, added if new.
     pub fn add(&mut self, text: &str) -> u32 {
         let hash = hash(text);
-        let Texts { all, ends, index } = self;
-        if let Some(number) = index.find(hash, |number| of(all, ends, *number) == text) {
-            return *number;
+        if let Some(number) = self.find(text, hash) {
+            return number;
         }
-        if ends.len() >= MOST {
-            return self
-                .index
-                .find(self::hash(OTHER), |number| self.get(*number) == OTHER)
-                .copied()
-                .unwrap_or(0);
+        if self.count() >= MOST {
+            return self.find(OTHER, self::hash(OTHER)).unwrap_or(0);
         }
-        if ends.len() == MOST - 1 && text != OTHER {
+        if self.count() == MOST - 1 && text != OTHER {
             return self.add(OTHER);
         }
+        self.push(text, hash)
+    }
+
+    fn find(&self, text: &str, hash: u64) -> Option<u32> {
+        self.index.find(hash, |number| self.get(*number) == text).copied()
+    }
+
+    /// Gives the next number to a text that has none yet.
+    fn push(&mut self, text: &str, hash: u64) -> u32 {
+        let Texts { all, ends, index } = self;
         let number = u32::try_from(ends.len()).unwrap_or(0);
         all.push_str(text);
         ends.push(all.len());
         index.insert_unique(hash, number, |number| self::hash(of(all, ends, *number)));
         number
+    }
+
+    /// Puts another text in the place of each that `change` has one for. Numbers stay what they are.
+    pub fn change(&mut self, change: impl Fn(&str) -> Option<String>) {
+        let changed = self.list().map(|text| change(text).unwrap_or_else(|| text.to_owned()));
+        *self = Texts::from(changed.collect::<Vec<String>>());
+    }
+
+    fn list(&self) -> impl Iterator<Item = &str> {
+        (0..).map_while(|number| ((number as usize) < self.count()).then(|| self.get(number)))
     }
 
     /// The text of a number; empty for a number that there is not.

@@ -27,6 +27,7 @@ Examples:
   stormtrace analyze capture/ -o report.html          the same for a browser
   stormtrace check capture/ -o junit.xml              pass or fail, for a pipeline
   stormtrace inspect capture/                         what each file was taken for
+  stormtrace summarize /var/log -o web-1.summary      what analyze needs of this machine's logs
   stormtrace explain slow_queries                     what a cause is told by
   stormtrace formats                                  what can be read
 
@@ -60,6 +61,18 @@ Examples:
 
 Exit codes: 0 pass; 1 fail; 2 bad usage, unreadable input or bad policy; 3 warn; 4 unknown.";
 
+const SUMMARIZE_EXAMPLES: &str = "\
+Examples:
+  stormtrace summarize /var/log/odoo /etc/odoo/odoo.conf -o app-1.summary
+  ssh web-1 stormtrace summarize /var/log/nginx /etc/nginx/nginx.conf -o - > web-1.summary
+  stormtrace analyze app-1.summary web-1.summary      the report that their logs would give
+  stormtrace summarize web-*.summary -o web.summary   several summaries as one
+
+Give it the configuration that tells how logs are laid out (nginx.conf, postgresql.conf) together with them. Values of
+passwords and keys are hidden; docs/summary.md says what else a summary holds.
+
+Exit codes: 0 done; 2 bad usage or unreadable input.";
+
 const INSPECT_EXAMPLES: &str = "\
 Examples:
   stormtrace inspect capture/
@@ -81,6 +94,9 @@ pub enum Command {
     /// Show what each file was taken for, its span, zone, line ledger and copies
     #[command(after_help = INSPECT_EXAMPLES)]
     Inspect(Inspect),
+    /// Write what analyze needs of some logs to one small file, to analyse it elsewhere with others
+    #[command(after_help = SUMMARIZE_EXAMPLES)]
+    Summarize(Summarize),
     /// Show what a cause is told by, with weights, and what to do about it
     Explain(Explain),
     /// Show which formats are read, with examples
@@ -102,7 +118,26 @@ Change a limit (repeatable). Each is for one file with all that is inside it; by
   window=128M          memory that a zstd frame or an xz block may ask for
   spool=64M            bytes of an archive from standard input kept to read its configuration first;
                        a zip from a pipe or inside an archive must fit
+  summary=1G           bytes of a summary, unpacked
 What reaches a limit is named in the report, and everything else is still read.";
+
+/// How to read files.
+#[derive(Debug, Args)]
+pub struct FileReading {
+    /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
+    #[arg(long, value_name = "TEMPLATE")]
+    pub nginx_log_format: Vec<String>,
+    /// Read a file as what you say it is, such as odoo=strange.log or nginx-access:compose=proxy.txt (repeatable;
+    /// `stormtrace formats` lists the names)
+    #[arg(long, value_name = "FORMAT[:CARRIER]=PATH", value_parser = told)]
+    pub input: Vec<(PathBuf, Wanted)>,
+    /// Change a limit on what one file may cost, such as entries=200000 (repeatable; --help lists them)
+    #[arg(long, value_name = "NAME=VALUE", long_help = LIMITS)]
+    pub limit: Vec<String>,
+    /// Threads to use; the result does not depend on it [default: one per core]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
 
 /// How to read.
 #[derive(Debug, Args)]
@@ -113,13 +148,9 @@ pub struct Reading {
     /// Leave out everything after this time
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// An nginx log_format template, as in nginx.conf, tried before the known ones (repeatable)
-    #[arg(long, value_name = "TEMPLATE")]
-    pub nginx_log_format: Vec<String>,
-    /// Read a file as what you say it is, such as odoo=strange.log or nginx-access:compose=proxy.txt (repeatable;
-    /// `stormtrace formats` lists the names)
-    #[arg(long, value_name = "FORMAT[:CARRIER]=PATH", value_parser = told)]
-    pub input: Vec<(PathBuf, Wanted)>,
+    /// How to read files.
+    #[command(flatten)]
+    pub files: FileReading,
     /// Zone of stamps that name none, where nothing in the capture tells it: UTC, +02:00 or Europe/Brussels
     #[arg(long, value_name = "ZONE")]
     pub tz: Option<ToldZone>,
@@ -127,12 +158,6 @@ pub struct Reading {
     /// pg_stat_activity, host or probe (repeatable)
     #[arg(long, value_name = "SOURCE=ZONE", value_parser = source_zone)]
     pub log_timezone: Vec<(Source, ToldZone)>,
-    /// Change a limit on what one file may cost, such as entries=200000 (repeatable; --help lists them)
-    #[arg(long, value_name = "NAME=VALUE", long_help = LIMITS)]
-    pub limit: Vec<String>,
-    /// Threads to use; the result does not depend on it [default: one per core]
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
     /// When to colour the text
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -141,7 +166,7 @@ pub struct Reading {
 /// `analyze`.
 #[derive(Debug, Args)]
 pub struct Analyze {
-    /// Files or directories; - is standard input
+    /// Files or directories, logs or summaries; - is standard input
     #[arg(required_unless_present = "input", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Write a report to FILE, its form by extension: .html .json .md .txt .csv .xml (repeatable)
@@ -164,7 +189,7 @@ pub struct Analyze {
 /// `check`.
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Files or directories; - is standard input
+    /// Files or directories, logs or summaries; - is standard input
     #[arg(required_unless_present_any = ["print_policy", "input"], value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Judge by this policy instead of the built-in one
@@ -193,7 +218,7 @@ pub struct Check {
 /// `inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Files or directories; - is standard input
+    /// Files or directories, logs or summaries; - is standard input
     #[arg(required_unless_present = "input", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Form of standard output
@@ -202,6 +227,26 @@ pub struct Inspect {
     /// How to read.
     #[command(flatten)]
     pub reading: Reading,
+}
+
+/// `summarize`.
+#[derive(Debug, Args)]
+pub struct Summarize {
+    /// Files or directories, summaries among them; - is standard input
+    #[arg(required_unless_present = "input", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Where to write the summary; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Call inputs by their paths relative to this folder, instead of to the directories given
+    #[arg(long, value_name = "FOLDER")]
+    pub relative_to: Option<PathBuf>,
+    /// Print nothing on standard output
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How to read files.
+    #[command(flatten)]
+    pub files: FileReading,
 }
 
 /// `explain`.

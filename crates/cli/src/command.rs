@@ -1,6 +1,7 @@
 //! The commands: what each reads, how it is judged and where it goes.
 
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,10 +9,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use stormtrace_analysis::Options;
 use stormtrace_analysis::align::Zones;
 use stormtrace_analysis::policy::{self, Policy};
+use stormtrace_analysis::read;
 use stormtrace_analysis::report::{PolicyInForce, Report};
 use stormtrace_report::{View, by_name, json, text};
 
-use crate::arguments::{Analyze, Check, Inspect, Reading};
+use crate::arguments::{Analyze, Check, FileReading, Inspect, Reading, Summarize};
 use crate::exit_code;
 use crate::output::{self, Files};
 use crate::progress;
@@ -63,43 +65,72 @@ pub fn inspect(arguments: &Inspect) -> Result<u8> {
         bail!("--format {}: inspect knows text and json", arguments.format);
     }
     let options = options(&arguments.reading, false, arguments.format == "json")?;
-    let paths = all_paths(&arguments.paths, &arguments.reading);
-    let report = in_pool(&arguments.reading, &options, || stormtrace_analysis::inspect(&paths, &options))?;
+    let files = &arguments.reading.files;
+    let paths = all_paths(&arguments.paths, files);
+    let report = in_pool(files, &options.read, || stormtrace_analysis::inspect(&paths, &options))?;
     let write = if arguments.format == "json" { json::write_inspect } else { text::write_inspect };
     output::print(|options, out| write(&report, options, out), &arguments.reading, View::Inputs)?;
     Ok(exit_code::PASS)
 }
 
+/// `stormtrace summarize`.
+pub fn summarize(arguments: &Summarize) -> Result<u8> {
+    let Summarize { paths, output, files, quiet, .. } = arguments;
+    let to_standard_output = output.as_os_str() == "-";
+    if !to_standard_output {
+        output::refuse_inside_evidence(output, paths)?;
+    } else if io::stdout().is_terminal() {
+        bail!("a summary is no text for a terminal; write it to a file or a pipe");
+    }
+    let options =
+        read::Options { relative_to: arguments.relative_to.clone(), ..read_options(files, *quiet)? };
+    let paths = all_paths(paths, files);
+    let mut summary = in_pool(files, &options, || read::summarize(&paths, &options))?;
+    if to_standard_output {
+        output::to_standard_output(|out| summary.write(out))?;
+        return Ok(exit_code::PASS);
+    }
+    let bytes = output::write_file(output, |out| summary.write(out))?;
+    if !quiet {
+        let name = output.display().to_string();
+        output::print_plain(&text::summarized(&name, &summary.inputs, bytes))?;
+    }
+    Ok(exit_code::PASS)
+}
+
 fn report(paths: &[PathBuf], reading: &Reading, options: &Options) -> Result<Report> {
-    let paths = all_paths(paths, reading);
-    in_pool(reading, options, || stormtrace_analysis::analyze(&paths, options))
+    let paths = all_paths(paths, &reading.files);
+    in_pool(&reading.files, &options.read, || stormtrace_analysis::analyze(&paths, options))
 }
 
 /// The paths given, and those of `--input`.
-fn all_paths(paths: &[PathBuf], reading: &Reading) -> Vec<PathBuf> {
-    paths.iter().chain(reading.input.iter().map(|(path, _)| path)).cloned().collect()
+fn all_paths(paths: &[PathBuf], files: &FileReading) -> Vec<PathBuf> {
+    paths.iter().chain(files.input.iter().map(|(path, _)| path)).cloned().collect()
 }
 
 /// How to read; inputs are hashed only if somebody sees it.
 fn options(reading: &Reading, quiet: bool, hashes: bool) -> Result<Options> {
-    let mut read = stormtrace_analysis::read::Options {
-        nginx_log_formats: reading.nginx_log_format.clone(),
-        progress: progress::is_watched(quiet).then(Arc::default),
-        told: reading.input.clone(),
-        hashes,
-        ..Default::default()
-    };
-    for setting in &reading.limit {
-        read.limits.set(setting).map_err(|wrong| anyhow::anyhow!("--limit {wrong}"))?;
-    }
     let zones = Zones { zoneless: reading.tz, by_source: reading.log_timezone.iter().copied().collect() };
     Ok(Options {
-        read,
+        read: read::Options { hashes, ..read_options(&reading.files, quiet)? },
         zones,
         since_us: reading.since.as_deref().map(instant).transpose()?,
         until_us: reading.until.as_deref().map(instant).transpose()?,
         ..Default::default()
     })
+}
+
+fn read_options(files: &FileReading, quiet: bool) -> Result<read::Options> {
+    let mut options = read::Options {
+        nginx_log_formats: files.nginx_log_format.clone(),
+        progress: progress::is_watched(quiet).then(Arc::default),
+        told: files.input.clone(),
+        ..Default::default()
+    };
+    for setting in &files.limit {
+        options.limits.set(setting).map_err(|wrong| anyhow!("--limit {wrong}"))?;
+    }
+    Ok(options)
 }
 
 /// An RFC 3339 time, µs UTC.
@@ -122,15 +153,15 @@ fn read_policy(path: &Path) -> Result<PolicyInForce> {
 }
 
 /// Runs `work` on the number of threads asked for, and shows how far it has come where somebody looks.
-fn in_pool<E: Into<anyhow::Error> + Send>(
-    arguments: &Reading,
-    options: &Options,
-    work: impl FnOnce() -> Result<Report, E> + Send,
-) -> Result<Report> {
+fn in_pool<T: Send, E: Into<anyhow::Error> + Send>(
+    files: &FileReading,
+    options: &read::Options,
+    work: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T> {
     let mut builder = rayon::ThreadPoolBuilder::new();
-    if let Some(threads) = arguments.threads {
+    if let Some(threads) = files.threads {
         builder = builder.num_threads(threads.clamp(1, 256));
     }
-    let _shown = options.read.progress.as_ref().map(progress::show);
+    let _shown = options.progress.as_ref().map(progress::show);
     builder.build().context("no threads")?.install(work).map_err(Into::into)
 }

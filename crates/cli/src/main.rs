@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Analyze(analyze) => command::analyze(analyze),
         Command::Check(check) => command::check(check),
         Command::Inspect(inspect) => command::inspect(inspect),
+        Command::Summarize(summarize) => command::summarize(summarize),
         Command::Explain(explain) => explain::explain(explain),
         Command::Formats(formats) => formats::formats(formats),
     };

@@ -36,7 +36,8 @@ pub fn print_plain(text: &str) -> Result<()> {
     to_standard_output(|out| out.write_all(text.as_bytes()))
 }
 
-fn to_standard_output(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+/// Writes bytes to standard output.
+pub fn to_standard_output(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()).context("standard output") {
         Err(error) if !exit_code::is_closed_pipe(&error) => Err(error),
@@ -76,14 +77,15 @@ impl<'a> Files<'a> {
     /// Writes them all.
     pub fn write(&self, report: &Report, view: View) -> Result<()> {
         for (path, writer) in &self.0 {
-            write_file(path, *writer, report, view).with_context(|| path.display().to_string())?;
+            let options = Options { view, ..Options::default() };
+            write_file(path, |out| writer.write(report, &options, out))?;
         }
         Ok(())
     }
 }
 
 /// Evidence is never written to.
-fn refuse_inside_evidence(path: &Path, inputs: &[PathBuf]) -> Result<()> {
+pub fn refuse_inside_evidence(path: &Path, inputs: &[PathBuf]) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -101,20 +103,20 @@ fn refuse_inside_evidence(path: &Path, inputs: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Writes beside the target and renames: a report is whole or not there.
-fn write_file(path: &Path, writer: &dyn Writer, report: &Report, view: View) -> Result<()> {
-    let name = path.file_name().context("no file name")?.to_string_lossy().into_owned();
+/// Writes beside the target and renames: a file is whole or not there. The bytes written.
+pub fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u64> {
+    let named = || path.display().to_string();
+    let name = path.file_name().context("no file name").with_context(named)?.to_string_lossy().into_owned();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let mut out = BufWriter::new(signal::create(&temporary)?);
-    let options = Options { view, ..Options::default() };
-    let result = writer
-        .write(report, &options, &mut out)
+    let mut out = BufWriter::new(signal::create(&temporary).with_context(named)?);
+    let result = write(&mut out)
         .and_then(|()| out.flush())
         .and_then(|()| out.get_ref().sync_all())
-        .and_then(|()| fs::rename(&temporary, path));
+        .and_then(|()| Ok(out.get_ref().metadata()?.len()))
+        .and_then(|bytes| fs::rename(&temporary, path).map(|()| bytes));
     if result.is_err() {
         let _ = fs::remove_file(&temporary);
     }
     signal::keep();
-    Ok(result?)
+    result.with_context(named)
 }

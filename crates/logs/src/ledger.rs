@@ -1,5 +1,6 @@
 //! The account of every physical line: parsed, continuation, or skipped with a reason.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Bytes kept of a skipped line.
@@ -7,6 +8,7 @@ const KEPT_BYTES: usize = 300;
 
 /// The first line that was skipped for some reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Example {
     /// Line number from 1.
     pub line: u64,
@@ -16,15 +18,16 @@ pub struct Example {
 
 /// Counts for one input. `total == parsed + continuation + skipped()` always holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Ledger {
     /// First lines of records.
     pub parsed: u64,
     /// Further lines of records.
     pub continuation: u64,
     /// Lines not understood, by reason.
-    pub skipped_by_reason: BTreeMap<&'static str, u64>,
+    pub skipped_by_reason: BTreeMap<Cow<'static, str>, u64>,
     /// The first skipped line of each reason.
-    pub examples: BTreeMap<&'static str, Example>,
+    pub examples: BTreeMap<Cow<'static, str>, Example>,
     /// Messages that a carrier says it left out: journald's rate limit, lines that syslog folded as repeated.
     pub left_out: u64,
     /// Bytes taken away before lines: holes of NULs, as a file has that is emptied while it is written.
@@ -45,13 +48,13 @@ impl Ledger {
         if lines == 0 {
             return;
         }
-        *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
+        *self.skipped_by_reason.entry(reason.into()).or_insert(0) += lines;
         // The example that comes first in the file, in whatever order they are met.
         if self.examples.get(reason).is_none_or(|known| at < known.line) {
             let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
             let line = line.get(..KEPT_BYTES).unwrap_or(line);
             let text = String::from_utf8_lossy(line).trim_end().into();
-            self.examples.insert(reason, Example { line: at, text });
+            self.examples.insert(reason.into(), Example { line: at, text });
         }
     }
 
@@ -75,11 +78,11 @@ impl Ledger {
         self.nul_bytes += later.nul_bytes;
         self.shortened_records += later.shortened_records;
         for (reason, lines) in &later.skipped_by_reason {
-            *self.skipped_by_reason.entry(reason).or_insert(0) += lines;
+            *self.skipped_by_reason.entry(reason.clone()).or_insert(0) += lines;
         }
         for (reason, example) in &later.examples {
             if self.examples.get(reason).is_none_or(|known| example.line < known.line) {
-                self.examples.insert(reason, example.clone());
+                self.examples.insert(reason.clone(), example.clone());
             }
         }
     }

@@ -271,6 +271,7 @@ pub struct WorkerRequest<'a> {
 
 /// Exceptions that decide something (formats.md 1.7, "Exception tails").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Exception {
     /// `PoolError: The Connection Pool Is Full`, `Failed to acquire cursor after N retries`.
     PoolFull,
@@ -345,6 +346,7 @@ pub struct AccessRecord<'a> {
 
 /// Why nginx could not use an upstream (formats.md 2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum UpstreamFailure {
     /// timed out while connecting: accept queue full or network.
     ConnectTimeout,
@@ -399,6 +401,7 @@ pub struct NginxErrorRecord<'a> {
 
 /// nginx process events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum NginxLifecycle {
     /// SIGHUP, reconfiguring.
     Reload,
@@ -575,6 +578,7 @@ pub struct ActivitySnapshot<'a> {
 
 /// Counts printed by a sampling query; absent columns are `None`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ActivityCounts {
     /// state = active.
     pub active: Option<u32>,
@@ -638,6 +642,7 @@ pub struct StatementStatistics<'a> {
 
 /// One sample of the host, whatever tool took it. Averages over the interval that ends at `stamp`, unless said otherwise.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct HostSample {
     /// End of the interval; `None` where neither the line nor anything before it says a time.
     pub stamp: Option<Stamp>,
@@ -683,6 +688,7 @@ pub struct HostSample {
 
 /// The accept queue of one listening socket, as `ss -lnt` prints it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Listener {
     /// Local port.
     pub port: u16,

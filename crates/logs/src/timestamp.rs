@@ -5,6 +5,7 @@
 
 /// How far the count in a [`Stamp`] can be trusted to be UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Zone {
     /// The text named UTC (or the writer always writes UTC): `us` is UTC.
     Utc,
@@ -28,6 +29,7 @@ impl Zone {
 
 /// One point in time with its zone and resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Stamp {
     /// Microseconds since 1970-01-01T00:00:00, UTC unless `zone` says otherwise.
     pub us: i64,

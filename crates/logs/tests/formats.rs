@@ -162,7 +162,7 @@ fn broken_lines_are_skipped_by_name() {
         for broken in definition.broken {
             let (ledger, _) = read(broken.text, &detected);
             let lines = broken.text.lines().count() as u64;
-            if ledger.skipped_by_reason != [(broken.reason, lines)].into() {
+            if ledger.skipped_by_reason != [(broken.reason.into(), lines)].into() {
                 wrong.push(format!("{}: {:?} is booked as {ledger:?}", definition.name, broken.text));
             }
         }

@@ -9,8 +9,8 @@ use std::io::{Result, Write};
 use stormtrace_analysis::report::{Culprit, Incident, Report, Time};
 
 use crate::escape::csv_cell;
-use crate::secret::masked;
 use crate::{Options, Writer, words};
+use stormtrace_analysis::secret::masked;
 
 /// The CSV writer.
 #[derive(Debug, Clone, Copy)]

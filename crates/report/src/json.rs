@@ -11,8 +11,8 @@ use serde_json::json;
 use stormtrace_analysis::report::Report;
 
 use crate::escape::is_unsafe;
-use crate::secret::masked;
 use crate::{Options, View, Writer};
+use stormtrace_analysis::secret::masked;
 
 /// The JSON writer.
 #[derive(Debug, Clone, Copy)]

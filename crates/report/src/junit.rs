@@ -10,8 +10,8 @@ use std::io::{Result, Write};
 use stormtrace_analysis::report::{Report, Rule, Verdict};
 
 use crate::escape::{xml_attr, xml_text};
-use crate::secret::masked;
 use crate::{Options, Writer, words};
+use stormtrace_analysis::secret::masked;
 
 /// The JUnit writer.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,6 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markdown;
-mod secret;
 pub mod text;
 mod words;
 

@@ -7,8 +7,8 @@ use stormtrace_analysis::report::{
 };
 
 use crate::escape::{markdown_code, markdown_code_cell, markdown_fence, markdown_text};
-use crate::secret::masked;
 use crate::{Options, View, Writer, words};
+use stormtrace_analysis::secret::masked;
 
 /// The Markdown writer.
 #[derive(Debug, Clone, Copy)]

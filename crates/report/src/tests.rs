@@ -321,7 +321,7 @@ fn secrets_reach_no_form() {
     let report = sample(&|text| text.to_owned());
     for writer in WRITERS {
         let output = written(writer.name(), &report, &Options::default());
-        assert!(output.contains(crate::secret::HIDDEN), "{}", writer.name());
+        assert!(output.contains(stormtrace_analysis::secret::HIDDEN), "{}", writer.name());
         assert!(!output.contains("hunter2"), "{}", writer.name());
     }
 }

@@ -20,11 +20,12 @@ pub struct Found {
 }
 
 /// Lists the files below `paths`, sorted by label, each once. Symbolic links inside directories are not followed
-/// and pipes there not opened; what is neither file nor directory is noted in `left_out`.
+/// and pipes there not opened; what is neither file nor directory is noted in `left_out`. `base`: what labels are
+/// relative to, instead of the directory given.
 ///
 /// # Errors
-/// When a path given cannot be opened.
-pub fn find(paths: &[PathBuf], left_out: &mut Vec<String>) -> Result<Vec<Found>, Error> {
+/// When a path given cannot be opened, or does not lie below `base`.
+pub fn find(paths: &[PathBuf], base: Option<&Path>, left_out: &mut Vec<String>) -> Result<Vec<Found>, Error> {
     let mut found = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -34,11 +35,15 @@ pub fn find(paths: &[PathBuf], left_out: &mut Vec<String>) -> Result<Vec<Found>,
         let open_error = |source| Error::Open { path: path.display().to_string(), source };
         let metadata = fs::metadata(path).map_err(open_error)?;
         if metadata.is_dir() {
-            walk(path, path, &mut found, left_out).map_err(open_error)?;
+            let folder = base.map(|base| below(base, path)).transpose()?.unwrap_or_default();
+            walk(path, path, &folder, &mut found, left_out).map_err(open_error)?;
         } else {
-            let label = path
-                .file_name()
-                .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+            let label = match base {
+                Some(base) => below(base, path)?.to_string_lossy().into_owned(),
+                None => path
+                    .file_name()
+                    .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned()),
+            };
             found.push(Found { place: Some(path.clone()), label, named: true });
         }
     }
@@ -64,15 +69,33 @@ pub(super) fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn walk(root: &Path, directory: &Path, found: &mut Vec<Found>, left_out: &mut Vec<String>) -> io::Result<()> {
+/// Where `path` lies below `base`.
+fn below(base: &Path, path: &Path) -> Result<PathBuf, Error> {
+    let whole = |path: &Path| {
+        std::path::absolute(path).map_err(|source| Error::Open { path: path.display().to_string(), source })
+    };
+    match whole(path)?.strip_prefix(whole(base)?) {
+        Ok(rest) => Ok(rest.to_owned()),
+        Err(_) => Err(Error::NotBelow { path: path.display().to_string(), base: base.display().to_string() }),
+    }
+}
+
+/// `folder`: what the labels of all below `root` begin with.
+fn walk(
+    root: &Path,
+    directory: &Path,
+    folder: &Path,
+    found: &mut Vec<Found>,
+    left_out: &mut Vec<String>,
+) -> io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(directory)?.collect::<io::Result<_>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        let label = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+        let label = folder.join(path.strip_prefix(root).unwrap_or(&path)).to_string_lossy().into_owned();
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            if let Err(error) = walk(root, &path, found, left_out) {
+            if let Err(error) = walk(root, &path, folder, found, left_out) {
                 left_out.push(format!("{label}: {error}"));
             }
         } else if kind.is_file() {

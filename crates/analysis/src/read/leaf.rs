@@ -126,7 +126,7 @@ pub fn read(
         problems.extend(losses(&read.partial.ledger, options));
         Input {
             container: containers.to_owned(),
-            carrier,
+            carrier: carrier.into(),
             format: read.format,
             source: read.source,
             score: read.score,

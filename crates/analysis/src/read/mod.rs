@@ -3,13 +3,15 @@
 //! Every file is an input with its own size, hash and line ledger, whether it lies in a directory or in an archive; an
 //! archive is one too, without lines, so that its own hash and what is wrong with it have a place.
 
+use std::borrow::Cow;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::{Deserialize, Serialize};
 use stormtrace_logs::block;
 use stormtrace_logs::container::Limits;
 use stormtrace_logs::detect::Wanted;
@@ -28,6 +30,7 @@ pub use progress::Progress;
 
 use crate::fold::{Keep, Partial, Room};
 use crate::report::RunnerUp;
+use crate::summary::{self, Summary};
 
 /// What went wrong before anything could be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,13 +66,29 @@ pub enum Error {
         /// What was given.
         paths: String,
     },
+    /// A path does not lie below the folder that labels shall be relative to.
+    #[error("{path}: does not lie below {base}")]
+    NotBelow {
+        /// The path.
+        path: String,
+        /// The folder.
+        base: String,
+    },
+    /// A summary given cannot be read.
+    #[error("{path}")]
+    Summary {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        source: summary::Error,
+    },
     /// `--nginx-log-format` cannot be compiled.
     #[error("log_format: {0}")]
     LogFormat(String),
 }
 
 /// One input, read.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Input {
     /// What it is called in the report.
     pub label: String,
@@ -80,7 +99,7 @@ pub struct Input {
     /// Names of its containers from outside in, joined by `>`; `plain` for none.
     pub container: String,
     /// Carrier name.
-    pub carrier: &'static str,
+    pub carrier: Cow<'static, str>,
     /// Format name, `unrecognised`, or `archive`.
     pub format: String,
     /// Part of the stack it speaks for; `None` if not recognised.
@@ -95,18 +114,26 @@ pub struct Input {
     pub problems: Vec<String>,
     /// Records that it may keep one by one where all inputs together hold too many.
     pub share: usize,
+    /// About how many bytes its share was given for; `None` if nobody knew.
+    pub weight: Option<u64>,
     /// When the stored file was last written to, µs; `None` for standard input.
     pub modified_us: Option<i64>,
 }
 
 impl Input {
+    /// Whether it is an archive, whose entries are inputs of their own.
+    #[must_use]
+    pub fn is_archive(&self) -> bool {
+        self.format == ARCHIVE
+    }
+
     fn unrecognised(label: String) -> Self {
         Input {
             label,
             bytes: 0,
             sha256: String::new(),
             container: "plain".to_owned(),
-            carrier: "plain",
+            carrier: "plain".into(),
             format: "unrecognised".to_owned(),
             source: None,
             score: 0.0,
@@ -114,6 +141,7 @@ impl Input {
             partial: Partial::default(),
             problems: Vec::new(),
             share: 0,
+            weight: None,
             modified_us: None,
         }
     }
@@ -128,6 +156,8 @@ pub struct Options {
     pub nginx_log_formats: Vec<String>,
     /// Files to read as what somebody says they are.
     pub told: Vec<(PathBuf, Wanted)>,
+    /// The folder that labels are relative to, instead of the directory given.
+    pub relative_to: Option<PathBuf>,
     /// Told how far reading has come.
     pub progress: Option<Arc<Progress>>,
     /// What one stored file may cost.
@@ -147,6 +177,7 @@ impl Default for Options {
             block_bytes: block::BLOCK_BYTES,
             nginx_log_formats: Vec::new(),
             told: Vec::new(),
+            relative_to: None,
             progress: None,
             limits: Limits::default(),
             hashes: true,
@@ -160,45 +191,123 @@ impl Default for Options {
 /// # Errors
 /// When a path given as an argument cannot be opened, or nothing at all is recognised.
 pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Input>, Error> {
-    let found = find(paths, left_out)?;
+    let Reading { inputs, left_out: notes, damaged, .. } = read_all(paths, options)?;
+    left_out.extend(notes);
+    if inputs.iter().any(|input| input.source.is_some()) {
+        return Ok(inputs);
+    }
+    if let Some((path, source)) = damaged.into_iter().next() {
+        return Err(Error::Summary { path, source });
+    }
+    let told = inputs.iter().find_map(|input| {
+        Some((input, input.problems.iter().find(|problem| problem.starts_with(leaf::TOLD))?))
+    });
+    if let Some((input, problem)) = told {
+        return Err(Error::NotAsTold { path: input.label.clone(), problem: problem.clone() });
+    }
+    let files = inputs.iter().filter(|input| input.format != ARCHIVE).count();
+    Err(Error::NothingRecognised { paths: list(paths), files })
+}
+
+/// Reads every input for a summary: what nothing recognises is an input too.
+///
+/// # Errors
+/// When a path given as an argument cannot be opened.
+pub fn summarize(paths: &[PathBuf], options: &Options) -> Result<Summary, Error> {
+    let Reading { inputs, left_out, bytes, .. } = read_all(paths, options)?;
+    Ok(Summary { inputs, left_out, bytes })
+}
+
+/// What was read.
+#[derive(Default)]
+struct Reading {
+    inputs: Vec<Input>,
+    left_out: Vec<String>,
+    /// Bytes of all logs, about.
+    bytes: u64,
+    /// Summaries that could not be read, by label.
+    damaged: Vec<(String, summary::Error)>,
+}
+
+fn read_all(paths: &[PathBuf], options: &Options) -> Result<Reading, Error> {
+    let mut whole = Reading::default();
+    let found = find(paths, options.relative_to.as_deref(), &mut whole.left_out)?;
     let stored: Vec<stored::Stored> = found.into_iter().map(stored::Stored::new).collect();
     if let Some(progress) = &options.progress {
         progress.expect(stored.iter().filter_map(stored::Stored::size).sum());
     }
-    let context = configuration::read(&stored, options, left_out)?;
+    let context = configuration::read(&stored, options, &mut whole.left_out)?;
     let shares = shares(&stored, options);
     let room = Arc::new(Room::new(options.limits.records));
     let outcomes = in_parallel(stored, |index, stored| {
         let most = shares.get(index).copied().unwrap_or(FEWEST_RECORDS);
         read_one(stored, &context, options, most, &room)
     });
-    let mut inputs = Vec::new();
+    let mut summaries = Vec::new();
     for (stored, outcome) in outcomes {
         match outcome {
-            Ok(read) => inputs.extend(read),
+            Ok(one) => {
+                if one.summaries.is_empty() {
+                    whole.bytes = whole.bytes.saturating_add(stored.expanded().unwrap_or(0));
+                }
+                whole.inputs.extend(one.inputs);
+                for (label, summary) in one.summaries {
+                    match summary {
+                        Ok(summary) => summaries.push((label, summary)),
+                        Err(source) if stored.found.named && label == stored.found.label => {
+                            return Err(Error::Summary { path: stored.path(), source });
+                        }
+                        Err(error) => whole.damaged.push((label, error)),
+                    }
+                }
+            }
             Err(source) if stored.found.named => return Err(Error::Open { path: stored.path(), source }),
             Err(error) => {
                 let mut input = Input::unrecognised(stored.found.label);
                 input.problems.push(error.to_string());
-                inputs.push(input);
+                whole.inputs.push(input);
             }
         }
     }
+    join(&mut whole, summaries, options, &room);
     if room.is_full() {
-        inputs.iter_mut().for_each(|input| input.partial.fit(input.share, false));
+        whole.inputs.iter_mut().for_each(|input| input.partial.fit(input.share, false));
     }
-    inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
-    if inputs.iter().all(|input| input.source.is_none()) {
-        let told = inputs.iter().find_map(|input| {
-            Some((input, input.problems.iter().find(|problem| problem.starts_with(leaf::TOLD))?))
-        });
-        if let Some((input, problem)) = told {
-            return Err(Error::NotAsTold { path: input.label.clone(), problem: problem.clone() });
-        }
-        let files = inputs.iter().filter(|input| input.format != ARCHIVE).count();
-        return Err(Error::NothingRecognised { paths: list(paths), files });
+    whole.inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
+    whole.left_out.sort();
+    Ok(whole)
+}
+
+/// Adds what summaries hold, as if their logs lay here. Labels that come from several places are told apart by the
+/// summary's own. Where all hold too many records, each summary keeps its share by the bytes of its logs.
+fn join(whole: &mut Reading, summaries: Vec<(String, Summary)>, options: &Options, room: &Room) {
+    let mut places: FxHashMap<String, u32> = FxHashMap::default();
+    let mut count = |labels: &mut dyn Iterator<Item = &String>| {
+        let distinct: FxHashSet<&String> = labels.collect();
+        distinct.into_iter().for_each(|label| *places.entry(label.clone()).or_insert(0) += 1);
+    };
+    count(&mut whole.inputs.iter().map(|input| &input.label).chain(&whole.left_out));
+    for (_, summary) in &summaries {
+        count(&mut summary.inputs.iter().map(|input| &input.label).chain(&summary.left_out));
     }
-    Ok(inputs)
+    whole.bytes = summaries.iter().fold(whole.bytes, |all, (_, summary)| all.saturating_add(summary.bytes));
+    for (label, summary) in summaries {
+        let tell_apart = |name: &mut String| {
+            if places.get(name).is_some_and(|places| *places > 1) {
+                *name = format!("{label}/{name}");
+            }
+        };
+        whole.inputs.extend(summary.inputs.into_iter().map(|mut input| {
+            tell_apart(&mut input.label);
+            input.share = share(input.weight, whole.bytes, options);
+            input.partial.enter(room, options.spared.get(&input.label));
+            input
+        }));
+        whole.left_out.extend(summary.left_out.into_iter().map(|mut what| {
+            tell_apart(&mut what);
+            what
+        }));
+    }
 }
 
 /// Fewest records that a file may keep, however small its share.
@@ -208,12 +317,15 @@ const FEWEST_RECORDS: usize = 5_000;
 /// anything is read, so that the outcome depends on nothing else.
 fn shares(stored: &[stored::Stored], options: &Options) -> Vec<usize> {
     let bytes: Vec<Option<u64>> = stored.iter().map(stored::Stored::expanded).collect();
-    let all = bytes.iter().flatten().fold(1u64, |all, bytes| all.saturating_add(*bytes));
-    let share = |bytes: &Option<u64>| {
-        let records = u128::from(options.limits.records) * u128::from(bytes.unwrap_or(all)) / u128::from(all);
-        usize::try_from(records).unwrap_or(usize::MAX).max(FEWEST_RECORDS)
-    };
-    bytes.iter().map(share).collect()
+    let all = bytes.iter().flatten().fold(0u64, |all, bytes| all.saturating_add(*bytes));
+    bytes.iter().map(|bytes| share(*bytes, all, options)).collect()
+}
+
+/// The share of one file.
+fn share(bytes: Option<u64>, all: u64, options: &Options) -> usize {
+    let all = all.saturating_add(1);
+    let records = u128::from(options.limits.records) * u128::from(bytes.unwrap_or(all)) / u128::from(all);
+    usize::try_from(records).unwrap_or(usize::MAX).max(FEWEST_RECORDS)
 }
 
 /// Whether all that was given may be read once more: nothing is a pipe.
@@ -254,6 +366,14 @@ fn in_parallel<T: Send>(
 /// Format of an input that is an archive.
 pub(crate) const ARCHIVE: &str = "archive";
 
+/// What one stored file holds.
+#[derive(Default)]
+struct One {
+    inputs: Vec<Input>,
+    /// Summaries among it, by label.
+    summaries: Vec<(String, Result<Summary, summary::Error>)>,
+}
+
 /// Reads one stored file with all that is inside it.
 fn read_one(
     stored: &stored::Stored,
@@ -261,30 +381,45 @@ fn read_one(
     options: &Options,
     most: usize,
     room: &Arc<Room>,
-) -> io::Result<Vec<Input>> {
+) -> io::Result<One> {
     // The last net: decoders are other people's code, and the other files are still worth reading.
     let of_this = |(path, _): &&(PathBuf, Wanted)| stored.found.place.as_ref() == Some(path);
     let wanted = options.told.iter().find(of_this).map(|(_, wanted)| wanted);
     panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut inputs = Vec::new();
+        let mut one = One::default();
         let mut left = most;
-        walk::walk(stored, options, walk::Pass::Logs, &mut inputs, &mut |leaf| {
+        let bytes = stored.expanded();
+        let weight = |share: usize| {
+            bytes.map(|bytes| (u128::from(bytes) * share as u128 / most.max(1) as u128) as u64)
+        };
+        walk::walk(stored, options, walk::Pass::Logs, &mut one.inputs, &mut |leaf| {
+            let (is_summary, reader) = summary::recognise(leaf.reader);
+            if is_summary {
+                let summary = Summary::read(reader, &options.limits);
+                let damaged = summary.as_ref().err().map(|error| Input {
+                    problems: vec![error.to_string()],
+                    ..Input::unrecognised(leaf.label.to_owned())
+                });
+                one.summaries.push((leaf.label.to_owned(), summary));
+                return damaged.into_iter().collect();
+            }
+            let leaf = walk::Leaf { reader: Box::new(reader), ..leaf };
             // Nobody knows what else an archive holds: each file in it may take half of what those before it left.
-            let most = if leaf.label == stored.found.label { left } else { (left / 2).max(FEWEST_RECORDS) };
+            let share = if leaf.label == stored.found.label { left } else { (left / 2).max(FEWEST_RECORDS) };
             let spared = options.spared.get(leaf.label).cloned().unwrap_or_default();
-            let keep = Keep { most, spared, room: Arc::clone(room) };
+            let keep = Keep { most: share, spared, room: Arc::clone(room) };
             let mut read = leaf::read(leaf, context, wanted, options, &keep);
             for input in &mut read {
-                input.share = most;
-                left = left.saturating_sub(most.min(input.partial.events.contents.len()));
+                (input.share, input.weight) = (share, weight(share));
+                left = left.saturating_sub(share.min(input.partial.events.contents.len()));
             }
             read
         })?;
-        Ok(inputs)
+        Ok(one)
     }))
     .unwrap_or_else(|_| {
         let mut input = Input::unrecognised(stored.found.label.clone());
         input.problems.push("reading it failed: an error in stormtrace".to_owned());
-        Ok(vec![input])
+        Ok(One { inputs: vec![input], ..One::default() })
     })
 }

@@ -157,7 +157,7 @@ impl Walk<'_> {
             Unpacked::Stream(reader) => {
                 let reader: Box<dyn Read + Send> = match containers.as_str() {
                     "plain" => reader,
-                    _ => Box::new(Capped::new(reader, self.budget.limits.entry)),
+                    _ => Box::new(Capped::new(reader, "entry", self.budget.limits.entry)),
                 };
                 let problems = opened.refused.into_iter().collect();
                 let leaf = Leaf { label: &label, containers: &containers, reader, problems };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Time;
 
@@ -61,7 +61,7 @@ pub struct SkippedLine {
 }
 
 /// A format that a file was nearly taken for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunnerUp {
     /// Format name.
     pub format: String,

@@ -37,6 +37,8 @@ pub struct Limits {
     /// Bytes of an archive kept in memory where it must be read twice but comes once: from standard input, or a zip
     /// inside another archive.
     pub spool: u64,
+    /// Bytes of a summary, unpacked: it is read into memory as a whole.
+    pub summary: u64,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             records: 400_000,
             window: 128 << 20,
             spool: 64 << 20,
+            summary: 1 << 30,
         }
     }
 }
@@ -74,6 +77,7 @@ const NAMES: &[(&str, u64, bool, Field)] = &[
     ("records", u64::MAX, false, |limits| &mut limits.records),
     ("window", 2 << 30, true, |limits| &mut limits.window),
     ("spool", 1 << 40, true, |limits| &mut limits.spool),
+    ("summary", 1 << 40, true, |limits| &mut limits.summary),
 ];
 
 impl Limits {
@@ -153,6 +157,7 @@ impl std::fmt::Display for LimitReached {
         let what = match self.name {
             "expanded" => "the file expands to more than",
             "entry" => "this entry expands to more than",
+            "summary" => "the summary expands to more than",
             "entries" => "the archive has more entries than",
             "nesting" => "containers lie within each other deeper than",
             "ratio" => "the bytes for each compressed byte are more than",
@@ -273,17 +278,17 @@ impl<R: Read> Read for Guard<R> {
     }
 }
 
-/// Ends in [`LimitReached`] where an entry is larger than it may be.
+/// Ends in [`LimitReached`] where something is larger than it may be.
 pub struct Capped<R> {
     inner: R,
     left: u64,
-    limit: u64,
+    limit: LimitReached,
 }
 
 impl<R: Read> Capped<R> {
-    /// The first `limit` bytes of `inner`.
-    pub fn new(inner: R, limit: u64) -> Self {
-        Capped { inner, left: limit, limit }
+    /// The first bytes of `inner`, as many as the limit called `name` allows.
+    pub fn new(inner: R, name: &'static str, value: u64) -> Self {
+        Capped { inner, left: value, limit: LimitReached { name, value } }
     }
 }
 
@@ -296,7 +301,7 @@ impl<R: Read> Read for Capped<R> {
                 self.left = left;
                 Ok(count)
             }
-            None => Err(LimitReached { name: "entry", value: self.limit }.into()),
+            None => Err(self.limit.into()),
         }
     }
 }
@@ -328,8 +333,8 @@ mod tests {
         let error = guard(&b"1"[..], &budget, |taken| taken).read_to_end(&mut out).unwrap_err();
         assert!(error.to_string().starts_with("limit expanded:"), "{error}");
         let mut out = Vec::new();
-        Capped::new(&b"12345"[..], 5).read_to_end(&mut out).unwrap();
-        let error = Capped::new(&b"123456"[..], 5).read_to_end(&mut Vec::new()).unwrap_err();
+        Capped::new(&b"12345"[..], "entry", 5).read_to_end(&mut out).unwrap();
+        let error = Capped::new(&b"123456"[..], "entry", 5).read_to_end(&mut Vec::new()).unwrap_err();
         assert!(error.to_string().starts_with("limit entry:"), "{error}");
     }
 }

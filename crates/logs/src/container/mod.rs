@@ -16,13 +16,14 @@ mod xz;
 mod zip;
 mod zstd;
 
+pub use gzip::Gzip;
 use limits::guard;
 pub use limits::{Budget, Capped, LimitReached, Limits, amount};
 pub use name::{base_name, label, points_outside};
-use peek::Peek;
+pub use peek::Peek;
 
 /// Every known container. Magic bytes exclude each other; tar is told by its header's sum and comes last.
-pub const ALL: &[&dyn Container] = &[&gzip::Gzip, &zstd::Zstd, &xz::Xz, &bzip2::Bzip2, &zip::Zip, &tar::Tar];
+pub const ALL: &[&dyn Container] = &[&Gzip, &zstd::Zstd, &xz::Xz, &bzip2::Bzip2, &zip::Zip, &tar::Tar];
 
 /// Formats that are known by their first bytes and not read, so that a report can say what to do.
 const NOT_READ: &[(&[u8], &str)] = &[

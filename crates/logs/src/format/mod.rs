@@ -49,6 +49,7 @@ pub mod vmstat;
 
 /// Which part of the stack a format speaks for. The names are those of `coverage` in the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Source {
     /// Odoo's own log.
     Odoo,

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use stormtrace_analysis::report::{Reference, Severity};
 
 use crate::escape::{html_attr, html_text};
-use crate::secret::masked;
 use crate::words;
+use stormtrace_analysis::secret::masked;
 
 const REFERENCES_SHOWN: usize = 4;
 

@@ -4,6 +4,7 @@ mod gate;
 mod incident;
 mod inputs;
 pub(crate) mod page;
+mod summary;
 mod timeline;
 
 use std::io::{Result, Write};
@@ -12,9 +13,10 @@ use stormtrace_analysis::report::{Reference, Report, Verdict};
 
 pub use self::inputs::write_inspect;
 use self::page::Page;
+pub use self::summary::summarized;
 use crate::escape::terminal;
-use crate::secret::masked;
 use crate::{Options, View, Writer, words};
+use stormtrace_analysis::secret::masked;
 
 /// The terminal writer.
 #[derive(Debug, Clone, Copy)]

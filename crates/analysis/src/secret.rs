@@ -47,6 +47,28 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// The value of a setting with what is secret in it hidden; `None` where nothing is. Odoo's own password `admin`, which
+/// everybody knows, stays.
+#[must_use]
+pub fn masked_setting(name: &str, value: &str) -> Option<String> {
+    let option = name.rsplit(' ').next().unwrap_or(name);
+    if is_secret(option) {
+        let known = option == "admin_passwd" && value == "admin";
+        return (!known && !is_harmless(value)).then(|| HIDDEN.to_owned());
+    }
+    match masked(value) {
+        Cow::Owned(hidden) => Some(hidden),
+        Cow::Borrowed(_) => None,
+    }
+}
+
+/// Whether a value tells nothing.
+fn is_harmless(value: &str) -> bool {
+    value.is_empty()
+        || value.starts_with('$')
+        || HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(value))
+}
+
 fn in_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
@@ -86,10 +108,7 @@ fn value_after(after: &str) -> Option<(usize, usize)> {
             .unwrap_or(body.len()),
     };
     let held = body.get(..length)?;
-    let harmless = held.is_empty()
-        || held.starts_with('$')
-        || HARMLESS.iter().any(|harmless| harmless.eq_ignore_ascii_case(held));
-    (!harmless).then(|| (after.len().saturating_sub(body.len()), length))
+    (!is_harmless(held)).then(|| (after.len().saturating_sub(body.len()), length))
 }
 
 /// The password inside `://user:password@`.
@@ -120,6 +139,21 @@ mod tests {
             ("a key=1; b token='2", "a key=•••; b token='•••"),
         ] {
             assert_eq!(masked(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_setting_is_hidden_by_its_name() {
+        for (name, value, expected) in [
+            ("db_password", "hunter2 and more", Some(HIDDEN)),
+            ("admin_passwd", "admin", None),
+            ("admin_passwd", "Admin", Some(HIDDEN)),
+            ("server_tokens", "off", None),
+            ("[/token/] proxy_read_timeout", "720s", None),
+            ("[/] proxy_pass", "http://user:word@odoo:8069", Some("http://user:•••@odoo:8069")),
+            ("[~ /(a|b) c] secure_link_secret", "word", Some(HIDDEN)),
+        ] {
+            assert_eq!(masked_setting(name, value).as_deref(), expected, "{name}");
         }
     }
 
