@@ -67,7 +67,7 @@ fn broken(group: &mut Group<'_>, definition: &Definition) {
     for (number, broken) in definition.broken.iter().enumerate() {
         let material = Material::bare(broken.text);
         let copies = material.copies_in(INPUT_BYTES);
-        let skipped = [(broken.reason, copies * lines(broken.text.as_bytes()))].into();
+        let skipped = [(broken.reason.to_owned(), copies * lines(broken.text.as_bytes()))].into();
         let expected = Counts { skipped, ..Counts::default() };
         let name = BenchmarkId::new("broken", format!("{} {}", number + 1, broken.reason));
         verified(group, name, &material.times(copies), recipe(&detected), &expected);
