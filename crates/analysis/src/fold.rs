@@ -136,7 +136,7 @@ impl Partial {
             return;
         }
         self.thin(more);
-        while self.records() > most && self.level < u8::MAX {
+        while self.records() > most && self.level < thin::HIGHEST {
             self.level += 1;
             self.thin(more);
         }

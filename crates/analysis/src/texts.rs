@@ -21,6 +21,8 @@ pub struct Texts {
     ends: Vec<usize>,
     /// Their numbers, by hash.
     index: HashTable<u32>,
+    /// Numbers of short texts that were asked for last, such as methods, by length.
+    short: [u32; 8],
 }
 
 impl Default for Texts {
@@ -31,7 +33,8 @@ impl Default for Texts {
 
 impl From<Vec<String>> for Texts {
     fn from(list: Vec<String>) -> Self {
-        let mut texts = Texts { all: String::new(), ends: Vec::new(), index: HashTable::new() };
+        let mut texts =
+            Texts { all: String::new(), ends: Vec::new(), index: HashTable::new(), short: [0; 8] };
         for text in &list {
             let hash = hash(text);
             // A text that comes again, as secrets do that were masked, is found by its first number.
@@ -56,6 +59,18 @@ impl From<Texts> for Vec<String> {
 impl Texts {
     /// The number of `text`, added if new.
     pub fn add(&mut self, text: &str) -> u32 {
+        let Some(short) = self.short.get(text.len()).copied() else { return self.look_up(text) };
+        if self.get(short) == text {
+            return short;
+        }
+        let number = self.look_up(text);
+        if let Some(short) = self.short.get_mut(text.len()) {
+            *short = number;
+        }
+        number
+    }
+
+    fn look_up(&mut self, text: &str) -> u32 {
         let hash = hash(text);
         if let Some(number) = self.find(text, hash) {
             return number;
@@ -64,7 +79,7 @@ impl Texts {
             return self.find(OTHER, self::hash(OTHER)).unwrap_or(0);
         }
         if self.count() == MOST - 1 && text != OTHER {
-            return self.add(OTHER);
+            return self.look_up(OTHER);
         }
         self.push(text, hash)
     }
@@ -75,7 +90,7 @@ impl Texts {
 
     /// Gives the next number to a text that has none yet.
     fn push(&mut self, text: &str, hash: u64) -> u32 {
-        let Texts { all, ends, index } = self;
+        let Texts { all, ends, index, .. } = self;
         let number = u32::try_from(ends.len()).unwrap_or(0);
         all.push_str(text);
         ends.push(all.len());

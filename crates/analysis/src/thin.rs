@@ -2,8 +2,9 @@
 //! others of it, and says for how many.
 //!
 //! Counts stay exact. Which record stands for the others is decided by lot, drawn from its content and line, so that the
-//! outcome depends on the records alone, not on how the input was cut into blocks: the kept ones of a whole are the kept ones of the kept ones of its parts, stretches of one level lie within those
-//! of the next, and a level is left only when its outcome does not fit, which more records can never mend.
+//! outcome depends on the records alone, not on how the input was cut into blocks: the kept ones of a whole are the kept ones
+//! of the kept ones of its parts, stretches of one level lie within those of the next, and a level is left only when its
+//! outcome does not fit, which more records can never mend.
 //!
 //! (Bottom-k sampling with k = 1 in strata: Cohen and Kaplan, "Summarizing data using bottom-k sketches", PODC 2007.)
 
@@ -16,8 +17,8 @@ use crate::events::{
 
 /// The level at which nothing is kept for its own sake any longer.
 const NOTHING_SPARED: u8 = 9;
-/// Stretches are as long as i64 allows at this level.
-const HIGHEST: u8 = 40;
+/// The highest level: its stretches are 17,000 years.
+pub const HIGHEST: u8 = 40;
 
 /// Length of the stretches of a level from 1 on, µs: 1 s, 2 s, 4 s …
 #[must_use]
@@ -89,26 +90,25 @@ pub fn thin<T: Thin>(list: &mut Vec<T>, level: u8, spared: &[(i64, i64)]) {
     if level == 0 {
         return;
     }
-    let mut keyed: Vec<(i64, u64, Rank, usize)> = list
-        .iter()
-        .enumerate()
-        .filter(|(_, record)| !is_in(record.us(), spared))
-        .filter_map(|(at, record)| {
-            Some((stretch(record.us(), level), record.class(level)?, record.rank(), at))
-        })
-        .collect();
-    keyed.sort_unstable();
+    let mut standing: FxHashMap<(i64, u64), usize> = FxHashMap::default();
     let mut drop = vec![false; list.len()];
-    for group in keyed.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let mut others = 0u32;
-        for (.., at) in group.iter().skip(1) {
-            if let (Some(record), Some(drop)) = (list.get_mut(*at), drop.get_mut(*at)) {
-                others = others.saturating_add(*record.count());
-                *drop = true;
-            }
+    for at in 0..list.len() {
+        let Some(record) = list.get(at).filter(|record| !is_in(record.us(), spared)) else { continue };
+        let Some(class) = record.class(level) else { continue };
+        let rank = record.rank();
+        let known = standing.entry((stretch(record.us(), level), class)).or_insert(at);
+        if *known == at {
+            continue;
         }
-        if let Some(record) = group.first().and_then(|(.., at)| list.get_mut(*at)) {
+        let (stays, goes) = match list.get(*known) {
+            Some(other) if other.rank() <= rank => (*known, at),
+            _ => (at, *known),
+        };
+        *known = stays;
+        let others = list.get_mut(goes).map_or(0, |record| *record.count());
+        if let (Some(record), Some(drop)) = (list.get_mut(stays), drop.get_mut(goes)) {
             *record.count() = record.count().saturating_add(others);
+            *drop = true;
         }
     }
     let mut drop = drop.into_iter();
