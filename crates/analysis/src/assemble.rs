@@ -245,11 +245,14 @@ fn sort(events: &mut Events, inputs: &[read::Input]) {
         }
     }
     let rank = |input: u32| ranks.get(input as usize).copied().unwrap_or(usize::MAX);
-    events.access.sort_by_key(|event| (event.end_us, rank(event.input), event.line));
-    events.served.sort_by_key(|event| (event.end_us, rank(event.input), event.line));
-    events.odoo.sort_by_key(|event| (event.us, rank(event.input), event.line));
-    events.nginx.sort_by_key(|event| (event.us, rank(event.input), event.line));
-    events.postgres.sort_by_key(|event| (event.us, rank(event.input), event.line));
+    let Events { access, served, odoo, nginx, postgres, .. } = &mut *events;
+    rayon::scope(|scope| {
+        scope.spawn(|_| access.sort_by_key(|event| (event.end_us, rank(event.input), event.line)));
+        scope.spawn(|_| served.sort_by_key(|event| (event.end_us, rank(event.input), event.line)));
+        scope.spawn(|_| odoo.sort_by_key(|event| (event.us, rank(event.input), event.line)));
+        scope.spawn(|_| nginx.sort_by_key(|event| (event.us, rank(event.input), event.line)));
+        scope.spawn(|_| postgres.sort_by_key(|event| (event.us, rank(event.input), event.line)));
+    });
     events.snapshots.sort_by_key(|event| (event.us, rank(event.input), event.line));
     events.host.sort_by_key(|event| (event.us, rank(event.input), event.line));
     interval::measure_steps(&mut events.host);

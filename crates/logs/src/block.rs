@@ -15,7 +15,7 @@ use crate::record::Record;
 
 /// Blocks are about this big unless a caller says otherwise, in bytes: what passes over one block several times finds it
 /// in the processor's cache.
-pub const BLOCK_BYTES: usize = 1 << 20;
+pub const BLOCK_BYTES: usize = 1 << 19;
 /// A record that is longer than this is cut in two, in bytes: memory must have a bound. (Lines have their own, see
 /// [`crate::line`].)
 pub const LONGEST_RECORD_BYTES: usize = 16 << 20;

@@ -187,7 +187,7 @@ fn words(count: u64, what: &str) -> String {
 }
 
 /// Blocks that are folded together while as many are read, for each thread.
-const BLOCKS_PER_THREAD: usize = 2;
+const BLOCKS_PER_THREAD: usize = 4;
 
 /// Folds all blocks of one input; the result is in file order. While some blocks are folded, in parallel where the format
 /// allows, the next ones are read, hashed and unpacked.
