@@ -4,7 +4,7 @@
 usage: scale.py BINARY FOLDER [MIB …]
 
 Makes the three logs of generate.py in FOLDER, MIB mebibytes altogether (1, 100 and 1024 unless told; 10240 for the last step),
-analyses them once, and deletes them again. Sizes that would leave less than 5 GiB free are left out, by name. Prints a table
+analyses them once, and deletes them again; logs that are there already (FOLDER/MIB-mib) are used and stay. Sizes that would leave less than 5 GiB free are left out, by name. Prints a table
 for RESULTS.md: CPU is user and system time, the peak is the resident memory of the process.
 """
 import os
@@ -30,14 +30,17 @@ def main():
     done = {}
     header("logs, MiB", "CPU s", "wall s", "wall / CPU", "peak MiB", "MiB per CPU s")
     for size in sizes:
-        if shutil.disk_usage(folder).free < (size << 20) + FREE_BYTES:
+        logs = folder / f"{size}-mib"
+        if not logs.exists() and shutil.disk_usage(folder).free < (size << 20) + FREE_BYTES:
             row(f"{size:,}: not enough room on the disk", "", "", "", "", "")
             continue
-        logs = folder / f"{size}-mib"
-        subprocess.run([sys.executable, generate, logs, str(size / len(LOGS))], check=True)
+        made = not logs.exists()
+        if made:
+            subprocess.run([sys.executable, generate, logs, str(size / len(LOGS))], check=True)
         read = sum((logs / name).stat().st_size for name in LOGS) / (1 << 20)
         cost, failed = run([binary, "analyze", "-q", str(logs)], 1)
-        shutil.rmtree(logs)
+        if made:
+            shutil.rmtree(logs)
         if failed:
             row(f"{size:,}: exit code {failed}", "", "", "", "", "")
             continue

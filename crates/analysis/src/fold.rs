@@ -60,6 +60,9 @@ pub struct Partial {
     spared_records: usize,
 }
 
+/// So many texts are not worth a look at which of them are still named.
+const FEW_TEXTS: usize = 10_000;
+
 /// Which records of an input are kept one by one.
 #[derive(Debug, Clone, Default)]
 pub struct Keep {
@@ -162,8 +165,12 @@ impl Partial {
         (self.standing_access, self.standing_served) = Default::default();
         thin::thin_events(&mut events, self.level, &self.spared);
         self.spared_records = thin::records_in(&events, &self.spared);
-        // Texts that nothing names any longer stay behind.
-        self.events.append(events);
+        // Texts that nothing names any longer stay behind, once they are many.
+        if events.texts.count() < FEW_TEXTS {
+            self.events = events;
+        } else {
+            self.events.append(events);
+        }
     }
 
     /// Adds what follows in the same input.

@@ -115,7 +115,8 @@ impl Texts {
     }
 
     /// How many there are.
-    fn count(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 }
