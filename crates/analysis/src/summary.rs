@@ -5,7 +5,7 @@
 //!
 //! * the line `stormtrace.summary/1`;
 //! * one gzip stream, whose CRC guards the content: frames, each a length (8 bytes, big-endian) and as many bytes of
-//!   [postcard](https://postcard.jamesmunns.com/wire-format), first a [`Head`], then as many [`Input`]s as it says.
+//!   [postcard](https://postcard.jamesmunns.com/wire-format), first a `Head`, then as many [`Input`]s as it says.
 //!
 //! postcard does not say what its fields are called: whoever changes a type that is reached from [`Input`] raises
 //! [`VERSION`]. The values of passwords and keys are hidden on writing.
