@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
 use stormtrace_logs::format::Source;
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::timestamp::Zone;
@@ -16,8 +17,8 @@ use crate::lives::{Death, Lives};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Certainty, Clock, Diagnosis, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce, Recovery,
-    Report, Severity, SkippedLine, Time, Tool, Totals, Verdict, Window, WorkerLives,
+    Certainty, Clock, Diagnosis, Endpoint, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce,
+    Query, Recovery, Report, Severity, SkippedLine, Time, Tool, Totals, Verdict, Window, WorkerLives,
 };
 use crate::service::Services;
 use crate::{
@@ -134,50 +135,54 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
         spans: &spans,
         streams: &streams,
     };
-    let found = detect::incidents(&picture);
+    let ((services, chains), found) = rayon::join(
+        || {
+            let mut services = Services::new(&events, &deaths, &streams);
+            let chains = link::Chains::new(&picture, &mut services);
+            (services, chains)
+        },
+        || detect::incidents(&picture),
+    );
     if options.read.spared.is_empty() && read::can_be_read_again(paths) {
         let spared = origins.spared(&found, &events, &inputs, options.read.limits.records);
         if !spared.is_empty() {
-            drop((inputs, events, deaths, lives, standings, origins));
+            drop((inputs, events, deaths, lives, standings, origins, services, chains));
             let read = read::Options { spared, ..options.read.clone() };
             return analyze(paths, &Options { read, ..options.clone() });
         }
     }
     drop(origins);
-    let mut services = Services::new(&events, &deaths, &streams);
-    let chains = link::Chains::new(&picture, &mut services);
     let work = Work { services: &services, chains: &chains };
     let mut report = empty_report();
     report.notes = notes;
-    report.incidents = found
-        .iter()
-        .enumerate()
-        .map(|(number, incident)| explain(number, incident, &found, &picture, &work, &places, options))
-        .collect();
+    let number = |(number, incident)| explain(number, incident, &found, &picture, &work, &places, options);
+    let (incidents, (tables, (findings, timeline, worker_lives))) = rayon::join(
+        || found.par_iter().enumerate().map(number).collect::<Vec<_>>(),
+        || {
+            rayon::join(
+                || tables(&events, &found, &places),
+                || {
+                    let timeline = span.map(|span| timeline::draw(&events, &deaths, span));
+                    (finding::all(&picture, &places, &inputs), timeline, lives.report(&events, &places))
+                },
+            )
+        },
+    );
+    report.incidents = incidents;
     let saturation_notes: Vec<String> = report.incidents.iter().flat_map(saturation_notes).collect();
     report.notes.extend(saturation_notes);
-    report.findings = finding::all(&picture, &places, &inputs);
+    report.findings = findings;
     report.window = span.map(|(from, to)| Window { from: Time(from), to: Time(to) });
     report.coverage = coverage(&events, &inputs, options);
-    if let Some(span) = span {
-        report.timeline = timeline::draw(&events, &deaths, span);
-    }
+    report.timeline = timeline.unwrap_or_default();
     report.totals = totals(&events, &deaths);
-    report.worker_lives = lives.report(&events, &places);
+    report.worker_lives = worker_lives;
     report.extremes = extremes::find(&events, &deaths, &places);
-    #[cfg(feature = "tables")]
-    {
-        let incidents: Vec<(i64, i64)> = found
-            .iter()
-            .filter(|incident| !incident.isolated)
-            .map(|incident| (incident.start_us, incident.end_us))
-            .collect();
-        match crate::tables::endpoints(&events, &incidents) {
-            Ok(endpoints) => report.endpoints = endpoints,
-            Err(error) => report.notes.push(format!("The endpoint table could not be made: {error}.")),
-        }
-        report.queries = crate::tables::queries(&events, &incidents, &places);
+    match tables.0 {
+        Ok(endpoints) => report.endpoints = endpoints,
+        Err(error) => report.notes.push(format!("The endpoint table could not be made: {error}.")),
     }
+    report.queries = tables.1;
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
     (report.verdict, report.rules) =
@@ -185,6 +190,22 @@ pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
     report.policy = Some(options.policy.clone());
     report.headline = headline(&report);
     Ok(report)
+}
+
+/// Requests by endpoint and statements by fingerprint, where the table library is built in.
+type Tables = (Result<Vec<Endpoint>, String>, Vec<Query>);
+
+#[cfg(feature = "tables")]
+fn tables(events: &Events, found: &[Found], places: &Places<'_>) -> Tables {
+    let mattering = found.iter().filter(|incident| !incident.isolated);
+    let spans: Vec<(i64, i64)> = mattering.map(|incident| (incident.start_us, incident.end_us)).collect();
+    let endpoints = crate::tables::endpoints(events, &spans).map_err(|error| error.to_string());
+    (endpoints, crate::tables::queries(events, &spans, places))
+}
+
+#[cfg(not(feature = "tables"))]
+fn tables(_events: &Events, _found: &[Found], _places: &Places<'_>) -> Tables {
+    (Ok(Vec::new()), Vec::new())
 }
 
 fn empty_report() -> Report {
