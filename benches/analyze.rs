@@ -7,7 +7,6 @@
 use std::fs;
 use std::path::Path;
 use std::slice::from_ref;
-use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -51,10 +50,7 @@ fn lockstorm(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(5));
+    config = support::criterion(500, 5000);
     targets = lockstorm
 }
 criterion_main!(benches);

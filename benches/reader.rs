@@ -12,7 +12,6 @@
 
 use std::hint::black_box;
 use std::io::{self, BufReader, Read, Write};
-use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use stormtrace_logs::block::{BLOCK_BYTES, Blocks, Recipe};
@@ -134,10 +133,7 @@ fn stages(criterion: &mut Criterion) {
 
 criterion_group! {
     name = benches;
-    config = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
+    config = support::criterion(500, 2000);
     targets = stages
 }
 criterion_main!(benches);

@@ -14,11 +14,20 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use criterion::Criterion;
 use stormtrace_logs::block::{BLOCK_BYTES, Block, Blocks, Item, Recipe, clean, records};
 use stormtrace_logs::detect::{self, Detected};
 use stormtrace_logs::format::{Context, Example, Memory, nginx_configuration, postgres_configuration};
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::record::Record;
+
+/// Ten samples of each bench, in so many milliseconds.
+pub fn criterion(warm_up_ms: u64, measurement_ms: u64) -> Criterion {
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(warm_up_ms))
+        .measurement_time(Duration::from_millis(measurement_ms))
+}
 
 /// A file of the captures that ship with the project, unpacked.
 pub fn fixture(name: &str) -> Vec<u8> {
