@@ -18,16 +18,6 @@ const AROUND_US: i64 = 1800 * SECOND_US + LONGEST_QUEUE_US;
 /// Line and stamp, µs in the input's own zone, of each record of the inputs that were thinned out; empty for the others.
 pub struct Origins(Vec<Vec<(u64, i64)>>);
 
-/// Time, input, line and weight of every record that may be thinned out.
-fn records(events: &Events) -> impl Iterator<Item = (i64, u32, u64, u32)> {
-    let access = events.access.iter().map(|event| (event.end_us, event.input, event.line, event.count));
-    let served = events.served.iter().map(|event| (event.end_us, event.input, event.line, event.count));
-    let odoo = events.odoo.iter().map(|event| (event.us, event.input, event.line, event.count));
-    let nginx = events.nginx.iter().map(|event| (event.us, event.input, event.line, event.count));
-    let postgres = events.postgres.iter().map(|event| (event.us, event.input, event.line, event.count));
-    access.chain(served).chain(odoo).chain(nginx).chain(postgres)
-}
-
 impl Origins {
     /// Notes the stamps before clocks are brought together.
     #[must_use]
@@ -36,7 +26,7 @@ impl Origins {
             if input.partial.level == 0 {
                 return Vec::new();
             }
-            let stamps = records(&input.partial.events).map(|(us, _, line, _)| (line, us));
+            let stamps = input.partial.events.each_record().map(|(us, _, line, _)| (line, us));
             let mut stamps: Vec<(u64, i64)> = stamps.collect();
             stamps.sort_unstable();
             stamps.dedup();
@@ -65,7 +55,7 @@ impl Origins {
         for incident in found.iter().filter(|incident| !incident.isolated) {
             let (from, to) =
                 (incident.start_us.saturating_sub(AROUND_US), incident.end_us.saturating_add(AROUND_US));
-            let inside = || records(events).filter(|(us, ..)| (from..=to).contains(us));
+            let inside = || events.each_record().filter(|(us, ..)| (from..=to).contains(us));
             let needed: u64 = inside().map(|(.., count)| u64::from(count)).sum();
             if needed > left || inside().all(|(.., count)| count == 1) {
                 continue;

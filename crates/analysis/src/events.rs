@@ -31,7 +31,7 @@ impl Lane {
     }
 }
 
-/// One request at nginx. 96 bytes.
+/// One request at nginx.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Access {
     /// End, µs.
@@ -514,6 +514,16 @@ impl Events {
         );
         self.access.get(access).unwrap_or_default().iter().any(|event| event.count > 1)
             || self.served.get(served).unwrap_or_default().iter().any(|event| event.count > 1)
+    }
+
+    /// Time, input, line and weight of each event of the kinds that come with every request or statement.
+    pub fn each_record(&self) -> impl Iterator<Item = (i64, u32, u64, u32)> {
+        let access = self.access.iter().map(|event| (event.end_us, event.input, event.line, event.count));
+        let served = self.served.iter().map(|event| (event.end_us, event.input, event.line, event.count));
+        let odoo = self.odoo.iter().map(|event| (event.us, event.input, event.line, event.count));
+        let nginx = self.nginx.iter().map(|event| (event.us, event.input, event.line, event.count));
+        let postgres = self.postgres.iter().map(|event| (event.us, event.input, event.line, event.count));
+        access.chain(served).chain(odoo).chain(nginx).chain(postgres)
     }
 
     /// Events of the kinds that come with every request or statement.

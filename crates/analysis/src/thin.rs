@@ -72,17 +72,10 @@ pub fn is_in(us: i64, spans: &[(i64, i64)]) -> bool {
 /// Records of all kinds that lie in one of the spans.
 #[must_use]
 pub fn records_in(events: &Events, spans: &[(i64, i64)]) -> usize {
-    fn of<T: Thin>(list: &[T], spans: &[(i64, i64)]) -> usize {
-        list.iter().filter(|record| is_in(record.us(), spans)).count()
-    }
     if spans.is_empty() {
         return 0;
     }
-    of(&events.access, spans)
-        + of(&events.served, spans)
-        + of(&events.odoo, spans)
-        + of(&events.nginx, spans)
-        + of(&events.postgres, spans)
+    events.each_record().filter(|(us, ..)| is_in(*us, spans)).count()
 }
 
 /// Keeps one record of each class and stretch, and all that lie in `spared`; the order stays.

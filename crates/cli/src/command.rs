@@ -26,7 +26,7 @@ pub fn analyze(arguments: &Analyze) -> Result<u8> {
     })?;
     let files = Files::named(&arguments.output, &arguments.paths)?;
     let quiet = arguments.quiet;
-    let hashes = files.show_hashes() || (!quiet && writer.shows_hashes());
+    let hashes = files.show_hashes((!quiet).then_some(writer));
     let reading = Options { hold_us: arguments.hold, ..options(&arguments.reading, quiet, hashes)? };
     let report = report(&arguments.paths, &arguments.reading, &reading)?;
     files.write(&report, View::Whole)?;
@@ -49,7 +49,7 @@ pub fn check(arguments: &Check) -> Result<u8> {
     let files = Files::named(&arguments.output, &arguments.paths)?;
     let policy = arguments.policy.as_deref().map(read_policy).transpose()?.unwrap_or_default();
     let quiet = arguments.quiet;
-    let hashes = files.show_hashes() || (!quiet && writer.shows_hashes());
+    let hashes = files.show_hashes((!quiet).then_some(writer));
     let reading = Options { hold_us: arguments.hold, policy, ..options(&arguments.reading, quiet, hashes)? };
     let report = report(&arguments.paths, &arguments.reading, &reading)?;
     files.write(&report, View::Verdict)?;

@@ -69,9 +69,9 @@ impl<'a> Files<'a> {
         Ok(Files(files))
     }
 
-    /// Whether one of them shows the hashes of the inputs.
-    pub fn show_hashes(&self) -> bool {
-        self.0.iter().any(|(_, writer)| writer.shows_hashes())
+    /// Whether one of them, or what is `printed` besides, shows the hashes of the inputs.
+    pub fn show_hashes(&self, printed: Option<&dyn Writer>) -> bool {
+        self.0.iter().map(|(_, writer)| *writer).chain(printed).any(Writer::shows_hashes)
     }
 
     /// Writes them all.

@@ -344,7 +344,7 @@ fn in_parallel<T: Send>(
     read: impl Fn(usize, &stored::Stored) -> T + Sync,
 ) -> Vec<(stored::Stored, T)> {
     let mut order: Vec<usize> = (0..files.len()).collect();
-    order.sort_by_key(|index| std::cmp::Reverse(files.get(*index).and_then(stored::Stored::size)));
+    order.sort_by_key(|index| std::cmp::Reverse(files.get(*index).and_then(stored::Stored::expanded)));
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     rayon::scope(|scope| {
         for _ in 0..rayon::current_num_threads() {

@@ -20,6 +20,8 @@ pub struct Stored {
     pub found: Found,
     /// The beginning of standard input, where that must be read twice.
     kept: OnceLock<Kept>,
+    /// About how many bytes come out of it, once somebody asked.
+    expanded: OnceLock<Option<u64>>,
 }
 
 struct Kept {
@@ -42,7 +44,7 @@ pub struct Opened<'s> {
 impl Stored {
     /// Not opened yet.
     pub fn new(found: Found) -> Self {
-        Stored { found, kept: OnceLock::new() }
+        Stored { found, kept: OnceLock::new(), expanded: OnceLock::new() }
     }
 
     /// The path as the system knows it.
@@ -63,8 +65,12 @@ impl Stored {
         Some(self.regular()?.len())
     }
 
-    /// About how many bytes come out of a regular file.
+    /// About how many bytes come out of a regular file. It is looked into once.
     pub fn expanded(&self) -> Option<u64> {
+        *self.expanded.get_or_init(|| self.estimate())
+    }
+
+    fn estimate(&self) -> Option<u64> {
         /// Logs pack to about a twentieth.
         const PACKED: u64 = 20;
         let size = self.size()?;
