@@ -251,7 +251,11 @@ fn append(events: &mut Events, index: usize, mut part: Events, options: &Options
         part.probes.retain(|event| inside(event.us));
         part.kernel.retain(|event| inside(event.us));
     }
-    events.append(part);
+    if index == 0 {
+        *events = part;
+    } else {
+        events.append(part);
+    }
 }
 
 /// By time, then by input and line: the order of arguments does not matter.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 use stormtrace_logs::format::Source;
 
-use crate::contents::{Content, Digest, is_fine};
+use crate::contents::{Content, Contents, Digest, is_fine};
 use crate::events::Events;
 use crate::read::Input;
 use crate::thin;
@@ -38,12 +38,19 @@ pub fn stream_of(streams: &[u32], input: u32) -> u32 {
 }
 
 /// Decides for every input, and removes from its events what a richer copy holds.
+#[allow(clippy::indexing_slicing)] // every index comes from 0..inputs.len()
 pub fn settle(inputs: &mut [Input]) -> Vec<Standing> {
     let mut standings = vec![Standing::default(); inputs.len()];
     for source in [Source::Odoo, Source::NginxAccess, Source::NginxError, Source::PostgresLog] {
         let mut order: Vec<usize> = (0..inputs.len())
             .filter(|index| inputs.get(*index).is_some_and(|input| input.source == Some(source)))
             .collect();
+        // What stands alone is no copy.
+        if let [index] = order.as_slice() {
+            inputs[*index].partial.events.contents = Contents::default();
+            standings[*index].stream = 1;
+            continue;
+        }
         order.sort_by_cached_key(|index| {
             inputs.get(*index).map(|input| {
                 let records = input.partial.events.contents.len();

@@ -414,6 +414,16 @@ pub struct Statistics {
     pub line: u64,
 }
 
+/// Adds `later` behind `list`, each changed before. A list that is the first one stays where it lies in memory.
+fn add<T>(list: &mut Vec<T>, mut later: Vec<T>, change: impl FnMut(&mut T)) {
+    later.iter_mut().for_each(change);
+    if list.is_empty() {
+        *list = later;
+    } else {
+        list.append(&mut later);
+    }
+}
+
 /// All events of one input, or of all.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[allow(missing_docs)]
@@ -444,58 +454,36 @@ impl Events {
             session.application = text(session.application);
             session.query = text(session.query);
         }
-        self.access.extend(later.access.into_iter().map(|mut event| {
+        add(&mut self.access, later.access, |event| {
             event.path = text(event.path);
             event.method = text(event.method);
-            event
-        }));
-        self.served.extend(later.served.into_iter().map(|mut event| {
+        });
+        add(&mut self.served, later.served, |event| {
             event.path = text(event.path);
             event.method = text(event.method);
-            event
-        }));
-        self.odoo.extend(later.odoo.into_iter().map(|mut event| {
-            event.fact = match event.fact {
-                OdooFact::Timeout { class, pid, limit_s } => {
-                    OdooFact::Timeout { class: text(class), pid, limit_s }
-                }
-                OdooFact::ThreadTimeout { thread, limit_s } => {
-                    OdooFact::ThreadTimeout { thread: text(thread), limit_s }
-                }
-                OdooFact::Alive { class, pid } => OdooFact::Alive { class: text(class), pid },
-                OdooFact::Banner { version } => OdooFact::Banner { version: text(version) },
-                OdooFact::CronStart { job } => OdooFact::CronStart { job: text(job) },
-                OdooFact::CronEnd { job, duration_us } => OdooFact::CronEnd { job: text(job), duration_us },
-                other => other,
-            };
-            event
-        }));
-        self.nginx.extend(later.nginx.into_iter().map(|mut event| {
-            event.path = text(event.path);
-            event
-        }));
-        self.postgres.extend(later.postgres.into_iter().map(|mut event| {
+        });
+        add(&mut self.odoo, later.odoo, |event| match &mut event.fact {
+            OdooFact::Timeout { class: number, .. }
+            | OdooFact::ThreadTimeout { thread: number, .. }
+            | OdooFact::Alive { class: number, .. }
+            | OdooFact::Banner { version: number }
+            | OdooFact::CronStart { job: number }
+            | OdooFact::CronEnd { job: number, .. } => *number = text(*number),
+            _ => {}
+        });
+        add(&mut self.nginx, later.nginx, |event| event.path = text(event.path));
+        add(&mut self.postgres, later.postgres, |event| {
             event.application = text(event.application);
             event.query = text(event.query);
             if let PostgresFact::Duration { query, .. } | PostgresFact::Plan { query, .. } = &mut event.fact {
                 *query = text(*query);
             }
-            event
-        }));
-        self.host.extend(later.host);
-        self.probes.extend(later.probes.into_iter().map(|mut probe| {
-            probe.target = text(probe.target);
-            probe
-        }));
-        self.kernel.extend(later.kernel.into_iter().map(|mut kill| {
-            kill.name = text(kill.name);
-            kill
-        }));
-        self.settings.extend(later.settings);
-        self.statistics.extend(later.statistics.into_iter().map(|mut row| {
-            row.query = text(row.query);
-            row
-        }));
+        });
+        add(&mut self.host, later.host, |_| {});
+        add(&mut self.probes, later.probes, |probe| probe.target = text(probe.target));
+        add(&mut self.kernel, later.kernel, |kill| kill.name = text(kill.name));
+        add(&mut self.settings, later.settings, |_| {});
+        add(&mut self.statistics, later.statistics, |row| row.query = text(row.query));
         self.contents.append(later.contents);
         snapshots.into_iter().for_each(|snapshot| self.add_snapshot(snapshot));
     }

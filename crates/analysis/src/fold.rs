@@ -209,7 +209,7 @@ impl Partial {
             Record::Postgres(record) => self.postgres(&record, line),
             Record::Activity(snapshot) => self.activity(&snapshot, line),
             Record::Statement(row) => {
-                let query = self.events.texts.add(&shorten(&row.query, 400));
+                let query = self.events.texts.add_lossy(cut(&row.query, 400));
                 self.events.statistics.push(Statistics {
                     query,
                     calls: row.calls,
@@ -224,14 +224,14 @@ impl Partial {
             Record::Probe(probe) => {
                 if let Some(stamp) = probe.stamp {
                     let us = self.see(stamp, line);
-                    let target = self.events.texts.add(&shorten(probe.target, 200));
+                    let target = self.events.texts.add_lossy(cut(&probe.target, 200));
                     self.events.probes.push(Probe { us, http_code: probe.http_code, target, input: 0, line });
                 }
             }
             Record::Kernel(record) => {
                 let us = self.see(record.stamp, line);
                 if let Some(pid) = record.killed_pid {
-                    let name = self.events.texts.add(&shorten(record.killed_name, 60));
+                    let name = self.events.texts.add_lossy(cut(&record.killed_name, 60));
                     self.events.kernel.push(KernelKill { us, pid, name, input: 0, line });
                 }
             }
@@ -296,12 +296,12 @@ impl Partial {
                 None
             }
             Said::WorkerTimeout { class, pid, limit_s } => Some(OdooFact::Timeout {
-                class: texts.add(&shorten(class, 60)),
+                class: texts.add_lossy(cut(class, 60)),
                 pid: *pid,
                 limit_s: *limit_s,
             }),
             Said::ThreadTimeout { thread, limit_s, .. } => {
-                Some(OdooFact::ThreadTimeout { thread: texts.add(&shorten(thread, 120)), limit_s: *limit_s })
+                Some(OdooFact::ThreadTimeout { thread: texts.add_lossy(cut(thread, 120)), limit_s: *limit_s })
             }
             Said::CpuLimit { pid, limit_s } => Some(OdooFact::CpuLimit { pid: *pid, limit_s: *limit_s }),
             Said::MemorySoft { pid, .. } => Some(OdooFact::MemorySoft { pid: *pid }),
@@ -310,7 +310,7 @@ impl Partial {
             Said::MaxRequests { pid } => Some(OdooFact::MaxRequests { pid: *pid }),
             Said::MaxAge { pid } => Some(OdooFact::MaxAge { pid: *pid }),
             Said::WorkerAlive { class, pid } => {
-                Some(OdooFact::Alive { class: texts.add(&shorten(class, 60)), pid: *pid })
+                Some(OdooFact::Alive { class: texts.add_lossy(cut(class, 60)), pid: *pid })
             }
             Said::WorkerExiting { pid, request_count } => Some(OdooFact::Exiting {
                 pid: *pid,
@@ -319,7 +319,7 @@ impl Partial {
             Said::WorkerException { pid } => Some(OdooFact::WorkerException { pid: *pid }),
             Said::CriticalWorkerError { pid } => Some(OdooFact::CriticalWorkerError { pid: *pid }),
             Said::ParentChanged => Some(OdooFact::ParentChanged),
-            Said::Banner { version } => Some(OdooFact::Banner { version: texts.add(&shorten(version, 40)) }),
+            Said::Banner { version } => Some(OdooFact::Banner { version: texts.add_lossy(cut(version, 40)) }),
             Said::HttpServiceRunning => Some(OdooFact::HttpServiceRunning),
             Said::EventedServiceRunning => Some(OdooFact::EventedServiceRunning),
             Said::EventedServiceError => Some(OdooFact::EventedServiceError),
@@ -327,9 +327,9 @@ impl Partial {
             Said::StoppingForcefully => Some(OdooFact::StoppingForcefully),
             Said::Reloading => Some(OdooFact::Reloading),
             Said::RegistryLoaded { .. } => Some(OdooFact::RegistryLoaded),
-            Said::CronStart { job } => Some(OdooFact::CronStart { job: texts.add(&shorten(job, 120)) }),
+            Said::CronStart { job } => Some(OdooFact::CronStart { job: texts.add_lossy(cut(job, 120)) }),
             Said::CronEnd { job, duration_us } => {
-                Some(OdooFact::CronEnd { job: texts.add(&shorten(job, 120)), duration_us: *duration_us })
+                Some(OdooFact::CronEnd { job: texts.add_lossy(cut(job, 120)), duration_us: *duration_us })
             }
             Said::BusListen => Some(OdooFact::BusListen),
             Said::BusError => Some(OdooFact::BusError),
@@ -371,8 +371,8 @@ impl Partial {
             end_us: us,
             pid,
             status: request.status,
-            path: events.texts.add(&path_of(request.path)),
-            method: events.texts.add(&shorten(request.method, 20)),
+            path: events.texts.add_lossy(path_of(request.path)),
+            method: events.texts.add_lossy(cut(request.method, 20)),
             client: request.client,
             query_us: request.query_us,
             remaining_us: request.remaining_us,
@@ -394,14 +394,10 @@ impl Partial {
             && !(100..400).contains(&record.status);
         let status = if left { 499 } else { record.status };
         // The same request in `combined`, timed and JSON formats: the second, client, method, path and status agree.
-        let fingerprint = hash(&[
-            &us.div_euclid(SECOND_US).to_le_bytes(),
-            &status.to_le_bytes(),
-            record.method,
-            path.as_bytes(),
-        ]);
+        let fingerprint =
+            hash(&[&us.div_euclid(SECOND_US).to_le_bytes(), &status.to_le_bytes(), record.method, path]);
         self.events.contents.push(Content { us, fingerprint, line });
-        let lane = lane_of(&path, status, record.upstream_addr);
+        let lane = lane_of(path, status, record.upstream_addr);
         let mut instead = None;
         // A failure that comes with the request is an event of its own below.
         if self.level > 0 && record.upstream_failure.is_none() && !thin::is_in(us, &self.spared) {
@@ -423,8 +419,8 @@ impl Partial {
             upstream_status: record.upstream_status.unwrap_or(0),
             upstream_port: port_of(record.upstream_addr),
             lane,
-            path: self.events.texts.add(&path),
-            method: self.events.texts.add(&shorten(record.method, 20)),
+            path: self.events.texts.add_lossy(path),
+            method: self.events.texts.add_lossy(cut(&record.method, 20)),
             client: client(record.remote_addr),
             fingerprint,
             input: 0,
@@ -457,8 +453,8 @@ impl Partial {
             return;
         }
         let path = path_of(record.path);
-        let lane = lane_of(&path, 0, b"");
-        let path = self.events.texts.add(&path);
+        let lane = lane_of(path, 0, b"");
+        let path = self.events.texts.add_lossy(path);
         self.events.nginx.push(NginxError {
             us,
             failure: record.upstream_failure,
@@ -548,7 +544,7 @@ impl Partial {
             b"" => 0,
             text => self.events.texts.add(&crate::fingerprint::of_sql(&shorten(text, 600))),
         };
-        let application = self.events.texts.add(&shorten(record.application_name, 64));
+        let application = self.events.texts.add_lossy(cut(&record.application_name, 64));
         self.events.postgres.push(PostgresEvent {
             us,
             pid: record.pid,
@@ -585,7 +581,7 @@ impl Partial {
             }
             sessions.push(Session {
                 pid: row.pid,
-                application: self.events.texts.add(&shorten(&row.application_name, 64)),
+                application: self.events.texts.add_lossy(cut(&row.application_name, 64)),
                 state,
                 lock_wait: row.wait_event_type.as_ref() == b"Lock",
                 io_wait: row.wait_event_type.as_ref() == b"IO",
@@ -621,13 +617,13 @@ fn place<T>(list: &mut Vec<T>, record: T, instead: Option<(usize, u32)>) {
 }
 
 /// A path without its query, at most 200 characters.
-fn path_of(target: &[u8]) -> Cow<'_, str> {
+fn path_of(target: &[u8]) -> &[u8] {
     let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
-    shorten(target.get(..end).unwrap_or(target), 200)
+    cut(target, end.min(200))
 }
 
-fn lane_of(path: &str, status: u16, upstream: &[u8]) -> Lane {
-    if path.starts_with("/websocket") || path.starts_with("/longpolling") || status == 101 {
+fn lane_of(path: &[u8], status: u16, upstream: &[u8]) -> Lane {
+    if path.starts_with(b"/websocket") || path.starts_with(b"/longpolling") || status == 101 {
         Lane::Bus
     } else if upstream == b"-" && matches!(status, 200..=404) {
         Lane::Static
@@ -641,9 +637,14 @@ fn port_of(address: &[u8]) -> u16 {
     stormtrace_logs::timestamp::digits(tail).and_then(|port| u16::try_from(port).ok()).unwrap_or(0)
 }
 
+/// At most `most` bytes.
+fn cut(text: &[u8], most: usize) -> &[u8] {
+    text.get(..most).unwrap_or(text)
+}
+
 /// Lossy text of at most `most` bytes.
 pub fn shorten(text: &[u8], most: usize) -> Cow<'_, str> {
-    let text = text.get(..most).unwrap_or(text);
+    let text = cut(text, most);
     // The check of the standard library is many times faster than its replacing copy.
     std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }

@@ -36,9 +36,9 @@ impl From<Vec<String>> for Texts {
         let mut texts =
             Texts { all: String::new(), ends: Vec::new(), index: HashTable::new(), short: [0; 8] };
         for text in &list {
-            let hash = hash(text);
+            let hash = hash(text.as_bytes());
             // A text that comes again, as secrets do that were masked, is found by its first number.
-            match texts.find(text, hash) {
+            match texts.find(text.as_bytes(), hash) {
                 None => _ = texts.push(text, hash),
                 Some(_) => {
                     texts.all.push_str(text);
@@ -59,8 +59,13 @@ impl From<Texts> for Vec<String> {
 impl Texts {
     /// The number of `text`, added if new.
     pub fn add(&mut self, text: &str) -> u32 {
+        self.add_lossy(text.as_bytes())
+    }
+
+    /// The number of a text in which what is no UTF-8 is replaced, added if new. What is known already is valid.
+    pub fn add_lossy(&mut self, text: &[u8]) -> u32 {
         let Some(short) = self.short.get(text.len()).copied() else { return self.look_up(text) };
-        if self.get(short) == text {
+        if self.get(short).as_bytes() == text {
             return short;
         }
         let number = self.look_up(text);
@@ -70,22 +75,26 @@ impl Texts {
         number
     }
 
-    fn look_up(&mut self, text: &str) -> u32 {
+    fn look_up(&mut self, text: &[u8]) -> u32 {
         let hash = hash(text);
         if let Some(number) = self.find(text, hash) {
             return number;
         }
+        // The check of the standard library is many times faster than its replacing copy.
+        let Ok(valid) = std::str::from_utf8(text) else {
+            return self.add(&String::from_utf8_lossy(text));
+        };
         if self.count() >= MOST {
-            return self.find(OTHER, self::hash(OTHER)).unwrap_or(0);
+            return self.find(OTHER.as_bytes(), self::hash(OTHER.as_bytes())).unwrap_or(0);
         }
-        if self.count() == MOST - 1 && text != OTHER {
-            return self.look_up(OTHER);
+        if self.count() == MOST - 1 && valid != OTHER {
+            return self.add(OTHER);
         }
-        self.push(text, hash)
+        self.push(valid, hash)
     }
 
-    fn find(&self, text: &str, hash: u64) -> Option<u32> {
-        self.index.find(hash, |number| self.get(*number) == text).copied()
+    fn find(&self, text: &[u8], hash: u64) -> Option<u32> {
+        self.index.find(hash, |number| self.get(*number).as_bytes() == text).copied()
     }
 
     /// Gives the next number to a text that has none yet.
@@ -94,7 +103,7 @@ impl Texts {
         let number = u32::try_from(ends.len()).unwrap_or(0);
         all.push_str(text);
         ends.push(all.len());
-        index.insert_unique(hash, number, |number| self::hash(of(all, ends, *number)));
+        index.insert_unique(hash, number, |number| self::hash(of(all, ends, *number).as_bytes()));
         number
     }
 
@@ -127,9 +136,9 @@ fn of<'t>(all: &'t str, ends: &[usize], number: u32) -> &'t str {
     ends.get(number).and_then(|end| all.get(start..*end)).unwrap_or_default()
 }
 
-fn hash(text: &str) -> u64 {
+fn hash(text: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
-    hasher.write(text.as_bytes());
+    hasher.write(text);
     hasher.finish()
 }
 

@@ -47,7 +47,10 @@ pub struct Blocks<'r, R> {
     reader: R,
     recipe: Recipe<'r>,
     size: usize,
+    /// Bytes of the next block, and behind them what was there before: memory is set to zero once only.
     carry: Vec<u8>,
+    /// Number of its bytes that count.
+    filled: usize,
     /// Buffers of blocks that are done with.
     spare: Vec<Vec<u8>>,
     next_line: u64,
@@ -61,6 +64,7 @@ impl<'r, R: Read> Blocks<'r, R> {
             reader,
             recipe,
             size: size.clamp(64, LONGEST_RECORD_BYTES / 2),
+            filled: head.len(),
             carry: head,
             spare: Vec::new(),
             next_line: 1,
@@ -81,26 +85,35 @@ impl<'r, R: Read> Blocks<'r, R> {
                 return Err(error);
             }
             if self.ended {
-                if self.carry.is_empty() {
+                if self.filled == 0 {
                     return Ok(None);
                 }
                 // A buffer larger than one block may be left over after growth; it goes out whole.
-                let bytes = std::mem::take(&mut self.carry);
+                let mut bytes = std::mem::take(&mut self.carry);
+                bytes.truncate(self.filled);
+                self.filled = 0;
                 return Ok(Some(self.emit(bytes)));
             }
             let mut cut = self.find_cut();
-            if cut.is_none() && self.carry.len() >= LONGEST_RECORD_BYTES {
-                cut = Some(memrchr(b'\n', &self.carry).map_or(self.carry.len(), |at| at + 1));
+            if cut.is_none() && self.filled >= LONGEST_RECORD_BYTES {
+                cut = Some(memrchr(b'\n', self.filled()).map_or(self.filled, |at| at + 1));
             }
             if let Some(at) = cut {
-                let mut rest = self.spare.pop().unwrap_or_default();
-                rest.clear();
-                rest.extend_from_slice(self.carry.get(at..).unwrap_or_default());
+                let mut next = self.spare.pop().unwrap_or_default();
+                let rest = self.filled().get(at..).unwrap_or_default();
+                match next.get_mut(..rest.len()) {
+                    Some(front) => front.copy_from_slice(rest),
+                    None => {
+                        next.clear();
+                        next.extend_from_slice(rest);
+                    }
+                }
+                self.filled = rest.len();
                 self.carry.truncate(at);
-                let bytes = std::mem::replace(&mut self.carry, rest);
+                let bytes = std::mem::replace(&mut self.carry, next);
                 return Ok(Some(self.emit(bytes)));
             }
-            goal = self.carry.len().saturating_mul(2).min(LONGEST_RECORD_BYTES);
+            goal = self.filled.saturating_mul(2).min(LONGEST_RECORD_BYTES);
         }
     }
 
@@ -115,6 +128,11 @@ impl<'r, R: Read> Blocks<'r, R> {
         self.spare.push(block.bytes);
     }
 
+    /// The bytes read and not yet given out.
+    fn filled(&self) -> &[u8] {
+        self.carry.get(..self.filled).unwrap_or_default()
+    }
+
     fn emit(&mut self, bytes: Vec<u8>) -> Block {
         let first_line = self.next_line;
         self.next_line += memchr_iter(b'\n', &bytes).count() as u64;
@@ -124,30 +142,26 @@ impl<'r, R: Read> Blocks<'r, R> {
     /// Reads until the buffer holds `goal` bytes, in pieces as large as can be: nothing between the file and the block
     /// then needs a buffer of its own.
     fn fill(&mut self, goal: usize) -> io::Result<()> {
-        let mut filled = self.carry.len();
-        self.carry.resize(goal.max(filled), 0);
-        let mut outcome = Ok(());
-        while filled < goal {
-            match self.reader.read(self.carry.get_mut(filled..).unwrap_or_default()) {
+        if self.carry.len() < goal {
+            self.carry.resize(goal, 0);
+        }
+        while self.filled < goal {
+            match self.reader.read(self.carry.get_mut(self.filled..goal).unwrap_or_default()) {
                 Ok(0) => {
                     self.ended = true;
                     break;
                 }
-                Ok(count) => filled += count,
+                Ok(count) => self.filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
+                Err(error) => return Err(error),
             }
         }
-        self.carry.truncate(filled);
-        outcome
+        Ok(())
     }
 
     /// The start of the last complete entry in the buffer at which a record begins.
     fn find_cut(&self) -> Option<usize> {
-        let bytes = &self.carry;
+        let bytes = self.filled();
         let mut end = memrchr(b'\n', bytes)? + 1; // end of the last complete line
         let mut entry_end = end;
         // The last entry of the buffer may go on behind its end.
@@ -236,9 +250,58 @@ pub fn records(
     ledger: &mut Ledger,
     visit: &mut dyn FnMut(Item<'_>),
 ) {
+    if recipe.carrier.is_plain() && !may_need_cleaning(&block.bytes) {
+        return walk_clean(block, recipe, memory, ledger, visit);
+    }
     let mut carry = Carry::default();
     walk(block, recipe, &mut carry, memory, ledger, visit);
     finish(carry, recipe, memory, ledger, visit);
+}
+
+/// What [`walk`] does where every line is text as the program wrote it: each record is one slice of the block.
+fn walk_clean(
+    block: &Block,
+    recipe: Recipe<'_>,
+    memory: &mut Memory,
+    ledger: &mut Ledger,
+    visit: &mut dyn FnMut(Item<'_>),
+) {
+    let bytes = block.bytes.as_slice();
+    let between = |from: usize, to: usize| bytes.get(from..to).unwrap_or_default();
+    let unfinished = bytes.last().filter(|last| **last != b'\n').map(|_| bytes.len());
+    let mut ends = memchr_iter(b'\n', bytes).chain(unfinished);
+    // The record that is open: its beginning and end without the newline, its first line and the number of lines.
+    let (mut start, mut line) = (0, block.first_line);
+    let Some(mut end) = ends.next() else { return };
+    let (mut lines, mut full) = (1, false);
+    let mut orphan = !recipe.format.starts_record(between(start, end));
+    let mut next = end + 1;
+    let mut close = |start, end, line, lines, orphan| {
+        let raw = Raw { orphan, ..Raw::of(between(start, end)) };
+        close(Open { line, lines, raw, slice: None, full: false }, recipe, memory, ledger, visit);
+    };
+    let mut shortened = 0;
+    for line_end in ends {
+        let text = between(next, line_end);
+        if recipe.format.starts_record(text) {
+            close(start, end, line, lines, orphan);
+            (start, end, orphan) = (next, line_end, false);
+            line += lines;
+            (lines, full) = (1, false);
+        } else {
+            lines += 1;
+            if !full {
+                full = lines > recipe.record_lines || end - start + text.len() >= KEPT_RECORD_BYTES;
+                shortened += u64::from(full);
+            }
+            if !full {
+                end = line_end;
+            }
+        }
+        next = line_end + 1;
+    }
+    close(start, end, line, lines, orphan);
+    ledger.shortened_records += shortened;
 }
 
 /// Walks the records of a block in order, calls `visit` for each parsed one and books every line in the ledger. What is
@@ -493,6 +556,12 @@ pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     if coloured { Cow::Owned(strip_colours(&payload)) } else { payload }
 }
 
+/// Whether [`bare`] or [`clean`] may take something away from a line of `bytes`: a carriage return, a NUL, (the first byte
+/// of) a byte order mark, a colour.
+fn may_need_cleaning(bytes: &[u8]) -> bool {
+    memchr3(b'\r', 0, 0xef, bytes).is_some() || may_be_coloured(bytes)
+}
+
 /// Whether [`clean`] may find a colour in some part of `bytes`: an escape character, or one of its spellings.
 fn may_be_coloured(bytes: &[u8]) -> bool {
     let spelled = |at: usize| {
@@ -540,6 +609,8 @@ fn strip_colours(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::detect;
     use crate::format::Context;
@@ -608,5 +679,42 @@ psycopg2.errors.QueryCanceled: canceling statement due to user request\n\
         let text = ODOO.trim_end().as_bytes();
         let (found, ledger) = walk(text, text, 64);
         assert_eq!((found.len(), ledger.total()), (3, 7));
+    }
+
+    proptest! {
+        /// A block of clean lines gives the same records whichever way it is walked.
+        #[test]
+        fn clean_blocks_are_walked_alike(
+            lines in prop::collection::vec(prop::sample::select(vec![
+                "2026-11-23 18:31:14,985 12317 ERROR o17 odoo.service.server: WorkerHTTP (12559) timeout after 20s",
+                "2026-11-23 18:31:15,010 13001 INFO o17 odoo.http: x",
+                "2026-11-23 18:31:15,010 13001 INFO o17",
+                "Traceback (most recent call last):", "  File", "", " ", "x",
+            ]), 0..40),
+            newline in any::<bool>(),
+            record_lines in 1u64..8,
+        ) {
+            let mut text = lines.join("\n");
+            if newline {
+                text.push('\n');
+            }
+            let block = Block { bytes: text.into_bytes(), first_line: 7 };
+            let format = crate::format::odoo::Odoo;
+            let recipe = Recipe { carrier: crate::carrier::ALL[crate::carrier::ALL.len() - 1], format: &format, record_lines };
+            let outcome = |clean: bool| {
+                let (mut found, mut ledger, mut memory) = (Vec::new(), Ledger::default(), Memory::default());
+                let mut visit = |item: Item<'_>| found.push((item.line, format!("{:?}", item.record)));
+                if clean {
+                    walk_clean(&block, recipe, &mut memory, &mut ledger, &mut visit);
+                } else {
+                    let mut carry = Carry::default();
+                    super::walk(&block, recipe, &mut carry, &mut memory, &mut ledger, &mut visit);
+                    finish(carry, recipe, &mut memory, &mut ledger, &mut visit);
+                }
+                (found, ledger)
+            };
+            prop_assert!(!may_need_cleaning(&block.bytes));
+            prop_assert_eq!(outcome(true), outcome(false));
+        }
     }
 }

@@ -161,9 +161,9 @@ fn peel_entries<'a>(head: &'a [u8], carrier: &dyn Carrier, limit: usize) -> (Vec
     let mut start = 0;
     let mut at = 0;
     let mut first = true;
-    for line in complete.split(|byte| *byte == b'\n') {
-        let begin = at;
-        at += line.len() + 1;
+    for end in memchr::memchr_iter(b'\n', complete).chain([complete.len()]) {
+        let begin = std::mem::replace(&mut at, end + 1);
+        let line = complete.get(begin..end).unwrap_or_default();
         if !first && !carrier.starts_entry(line) {
             continue;
         }

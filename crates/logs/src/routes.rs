@@ -142,7 +142,13 @@ fn with_carrier(
         if program.is_empty() && named > 0 {
             continue;
         }
-        let parts = routes.parts_of(lines, name, context, carrier.name() == "plain");
+        let (errors, others): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|line| nginx_error::ErrorLog.starts_record(line));
+        // One part, as was detected: these lines need not be looked at once more.
+        if carrier.is_plain() && (errors.is_empty() || others.is_empty()) {
+            return None;
+        }
+        let parts = routes.parts_of([errors, others], name, context, carrier.is_plain());
         routes.programs.insert(program, parts);
     }
     if named > 1 || (routes.parts.is_empty() && of_the_machine(carrier)) {
@@ -189,16 +195,14 @@ impl Routes {
         self.parts.len() - 1
     }
 
-    /// The parts that the lines of one program need.
+    /// The parts that the lines of one program need, those of nginx's error log first.
     fn parts_of(
         &mut self,
-        lines: Vec<Cow<'_, [u8]>>,
+        [errors, others]: [Vec<Cow<'_, [u8]>>; 2],
         name: &str,
         context: &Context,
         plain: bool,
     ) -> Vec<usize> {
-        let (errors, others): (Vec<_>, Vec<_>) =
-            lines.into_iter().partition(|line| nginx_error::ErrorLog.starts_record(line));
         let mixed = !errors.is_empty() && !others.is_empty();
         let mut found: Vec<Claim> = Vec::new();
         for lines in [errors, others] {

@@ -47,6 +47,29 @@ impl Stamp {
     }
 }
 
+/// The time that was read last, as text and as value: a log says the same second many times over. `N` is the length of its
+/// text in bytes.
+#[derive(Debug, Clone)]
+pub struct LastTime<const N: usize>([u8; N], Option<Stamp>);
+
+impl<const N: usize> Default for LastTime<N> {
+    fn default() -> Self {
+        LastTime([0; N], None)
+    }
+}
+
+impl<const N: usize> LastTime<N> {
+    /// What `read`, always the same function, makes of the first `N` bytes of `text`.
+    #[inline]
+    pub(crate) fn read(&mut self, text: &[u8], read: impl FnOnce(&[u8]) -> Option<Stamp>) -> Option<Stamp> {
+        let text = text.first_chunk::<N>()?;
+        if self.1.is_none() || self.0 != *text {
+            *self = LastTime(*text, Some(read(text)?));
+        }
+        self.1
+    }
+}
+
 /// Microseconds in one second.
 pub const SECOND_US: i64 = 1_000_000;
 
@@ -69,7 +92,7 @@ pub fn leading_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// The number that these bytes are, or `None` if any of them is no digit. `N` is known, so this has no loop.
-fn number<const N: usize>(bytes: [u8; N]) -> Option<i64> {
+pub(crate) fn number<const N: usize>(bytes: [u8; N]) -> Option<i64> {
     let (mut value, mut digits) = (0, true);
     for byte in bytes {
         digits &= byte.is_ascii_digit();

@@ -61,6 +61,10 @@ pub trait Carrier: Send + Sync {
     fn spans_lines(&self) -> bool {
         false
     }
+    /// Whether lines stand in it as the program wrote them, and nothing of them is the carrier's.
+    fn is_plain(&self) -> bool {
+        false
+    }
     /// Whether the beginning of a file as a whole may be of this carrier, for shapes that one line does not prove.
     fn suits(&self, _head: &[u8]) -> bool {
         true

@@ -23,6 +23,10 @@ impl Carrier for Plain {
         }
     }
 
+    fn is_plain(&self) -> bool {
+        true
+    }
+
     fn peel<'a>(&self, entry: &'a [u8]) -> Result<Peeled<'a>, &'static str> {
         Ok(Peeled {
             payload: Cow::Borrowed(entry),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::record::Record;
-use crate::timestamp::Stamp;
+use crate::timestamp::{LastTime, Stamp};
 
 pub mod aws_elb;
 pub mod caddy;
@@ -94,7 +94,8 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// What a sequential format remembers from one record of a file to the next (header columns, date, zone).
+/// What a sequential format remembers from one record of a file to the next (header columns, date, zone), and what any
+/// need not read twice.
 #[derive(Debug, Default, Clone)]
 pub struct Memory {
     /// Names of the columns of the last header.
@@ -115,6 +116,10 @@ pub struct Memory {
     pub group: u64,
     /// The last scrape of Prometheus metrics.
     pub scrape: Option<prometheus::Scrape>,
+    /// The last `$time_local` of nginx.
+    pub time_local: LastTime<26>,
+    /// The last date and time of a log of Odoo or PostgreSQL, without fraction and zone.
+    pub date_time: LastTime<19>,
 }
 
 /// What is known of the bundle before its logs are read: formats found in configuration files or arguments.

@@ -11,6 +11,7 @@ use super::{
 use crate::record::{AccessRecord, Record};
 use crate::timestamp::{SECOND_US, Zone, clock_s, digits};
 
+mod combined;
 mod fields;
 mod json;
 mod log_format;
@@ -202,10 +203,10 @@ impl Format for AccessLog {
         Source::NginxAccess
     }
 
-    fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+    fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let line = line_of(&raw.text);
         // A record is some hundred bytes: the common case moves it once.
-        if let Some(record) = self.format.read(line, raw.outer) {
+        if let Some(record) = self.format.read_next(line, raw.outer, &mut memory.time_local) {
             return Ok(Record::Access(record));
         }
         self.others

@@ -64,10 +64,13 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
 
 /// A column header: the column names and the zone, if there is one.
 fn header(line: &[u8]) -> Option<(Vec<String>, Option<String>)> {
+    if tokens(line).next() != Some(b"r") {
+        return None;
+    }
     let mut names: Vec<String> =
         tokens(line).map(|token| String::from_utf8_lossy(token).into_owned()).collect();
     let has = |name: &str| names.iter().any(|column| column == name);
-    if names.first().is_none_or(|name| name != "r") || !has("b") || !has("free") {
+    if !has("b") || !has("free") {
         return None;
     }
     let zone = names.pop_if(|name| !COLUMNS.contains(&name.as_str()) && name != "inact" && name != "active");

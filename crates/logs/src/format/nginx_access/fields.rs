@@ -2,10 +2,11 @@
 
 use memchr::memchr;
 
+use super::log_format::Class;
 use crate::record::AccessRecord;
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
-    offset_s,
+    number as digits_of,
 };
 
 /// A variable of nginx that means something to us.
@@ -91,13 +92,19 @@ fn status(value: &[u8]) -> Option<u16> {
 
 /// `23/Nov/2026:18:19:53 +0000`, exactly 26 bytes.
 pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
-    let &[a, b, b'/', c, d, e, b'/', f, g, h, i, b':', ref clock @ .., b' ', _, _, _, _, _] =
+    let &[a, b, b'/', c, d, e, b'/', f, g, h, i, b':', ref clock @ .., b' ', sign, j, k, l, m] =
         <&[u8; 26]>::try_from(text).ok()?
     else {
         return None;
     };
-    let day = civil_us(digits(&[f, g, h, i])?, month_number(&[c, d, e])?, digits(&[a, b])?, 0, 0, 0)?;
-    let (offset, _) = offset_s(text.get(21..)?).filter(|(_, used)| *used == 5)?;
+    let day = civil_us(digits_of([f, g, h, i])?, month_number(&[c, d, e])?, digits_of([a, b])?, 0, 0, 0)?;
+    let (hours, minutes) = (digits_of([j, k])?, digits_of([l, m])?);
+    let east = i32::try_from(hours * 3600 + minutes * 60).ok().filter(|_| hours <= 15 && minutes < 60)?;
+    let offset = match sign {
+        b'+' => east,
+        b'-' => -east,
+        _ => return None,
+    };
     let us = day + (clock_s(clock)? - i64::from(offset)) * SECOND_US;
     Some(Stamp { us, zone: Zone::Offset(offset), resolution_us: SECOND_US })
 }
@@ -105,6 +112,18 @@ pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
 /// Method and target of a request line `METHOD SP target [SP HTTP/x]`; both empty for garbage.
 pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
     let split = || {
+        // `GET /web HTTP/1.1`, as nearly every request.
+        if let Some((head, &[b' ', b'H', b'T', b'T', b'P', b'/', _, b'.', minor])) =
+            request.split_last_chunk()
+            && minor != b' '
+        {
+            let length = head.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count();
+            if let Some((method @ [_, ..], [b' ', target @ ..])) = head.split_at_checked(length)
+                && !target.is_empty()
+            {
+                return Some((method, target));
+            }
+        }
         let (method, rest) = request.split_at_checked(memchr(b' ', request)?)?;
         let named = !method.is_empty()
             && method.len() <= 32
@@ -120,20 +139,148 @@ pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
     split().unwrap_or_default()
 }
 
+/// `1.234` seconds at the start of `input`, as nginx writes them, and what follows.
+fn common_seconds(input: &[u8]) -> Option<(i64, &[u8])> {
+    let (seconds, rest) = leading_number(input).filter(|(_, rest)| input.len() - rest.len() <= 10)?;
+    let (&[b'.', a, b, c], rest) = rest.split_first_chunk()? else { return None };
+    let ended = !rest.first().is_some_and(u8::is_ascii_digit);
+    ended.then_some((seconds * SECOND_US + digits_of([a, b, c])? * 1000, rest))
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Nothing is read by hand: tests compare the two ways.
+    pub(super) static SLOWLY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether what is written as in nearly every line may be read by hand.
+#[inline]
+pub(super) fn by_hand() -> bool {
+    #[cfg(test)]
+    return !SLOWLY.get();
+    #[cfg(not(test))]
+    true
+}
+
 /// A record in the making.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
-    record: AccessRecord<'a>,
+    pub(super) record: AccessRecord<'a>,
     /// Microseconds, and the resolution they were written in.
     msec: Option<(i64, i64)>,
     iso: Option<Stamp>,
-    local: Option<Stamp>,
-    has_status: bool,
+    pub(super) local: Option<Stamp>,
+    pub(super) has_status: bool,
     /// Some variable that names the request was there, be it garbage.
     pub(super) has_request: bool,
 }
 
 impl<'a> Fields<'a> {
+    /// Takes in the value that `input` begins with, where it is written as in nearly every line, and gives what follows
+    /// it. `None`: [`Class::extent`] and [`Fields::assign`] have to look at it; they would come to the same.
+    #[inline]
+    pub(super) fn take_common(
+        &mut self,
+        variable: Variable,
+        class: Class,
+        input: &'a [u8],
+    ) -> Option<&'a [u8]> {
+        let record = &mut self.record;
+        // What joins two elements.
+        let alone = |rest: &&[u8]| !rest.starts_with(b", ") && !rest.starts_with(b" : ");
+        match (variable, class) {
+            _ if !by_hand() => None,
+            (Variable::Status, Class::Status) => {
+                let (&[a, b, c], rest) = input.split_first_chunk()?;
+                let status =
+                    digits_of([a, b, c]).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
+                record.status = u16::try_from(status).ok()?;
+                self.has_status = true;
+                Some(rest)
+            }
+            (Variable::UpstreamStatus, Class::StatusList) => {
+                let (&[a, b, c], rest) = input.split_first_chunk()?;
+                let status =
+                    digits_of([a, b, c]).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
+                record.upstream_status = u16::try_from(status).ok();
+                Some(rest).filter(alone)
+            }
+            (Variable::Bytes, Class::Number) => {
+                let (bytes, rest) = leading_number(input)?;
+                record.bytes_sent = u64::try_from(bytes).ok();
+                Some(rest)
+            }
+            (Variable::TimeLocal, Class::TimeLocal) => {
+                let (time, rest) = input.split_at_checked(26)?;
+                self.local = Some(time_local(time)?);
+                Some(rest)
+            }
+            (Variable::RequestTime, Class::Seconds) => {
+                let (us, rest) = common_seconds(input)?;
+                record.request_time_us = Some(us);
+                Some(rest)
+            }
+            (Variable::UpstreamResponseTime, Class::SecondsList) => {
+                let (us, rest) = common_seconds(input)?;
+                record.upstream_response_time_us = Some(us);
+                Some(rest).filter(alone)
+            }
+            (Variable::UpstreamConnectTime, Class::SecondsList) => {
+                let (us, rest) = common_seconds(input)?;
+                record.upstream_connect_time_us = Some(us);
+                record.upstream_never_connected = false;
+                Some(rest).filter(alone)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes in the short label that `input` begins with, behind its blank, and its value, where both are written as in
+    /// nearly every line, and gives what follows. `None`: it is to be looked at more closely; that would come to the same.
+    #[inline]
+    pub(super) fn take_label(&mut self, input: &'a [u8]) -> Option<&'a [u8]> {
+        let record = &mut self.record;
+        let ended = |rest: &&[u8]| matches!(rest.first(), None | Some(b' '));
+        let quoted = |input: &'a [u8]| {
+            let (us, rest) = common_seconds(input)?;
+            Some((us, rest.strip_prefix(b"\"").filter(ended)?))
+        };
+        match input {
+            _ if !by_hand() => None,
+            [b' ', b'r', b't', b'=', rest @ ..] => {
+                let (us, rest) = common_seconds(rest)?;
+                let rest = Some(rest).filter(ended)?;
+                record.request_time_us = Some(us);
+                Some(rest)
+            }
+            [b' ', b'u', b'r', b't', b'=', b'"', rest @ ..] => {
+                let (us, rest) = quoted(rest)?;
+                record.upstream_response_time_us = Some(us);
+                Some(rest)
+            }
+            [b' ', b'u', b'c', b't', b'=', b'"', rest @ ..] => {
+                let (us, rest) = quoted(rest)?;
+                record.upstream_connect_time_us = Some(us);
+                record.upstream_never_connected = false;
+                Some(rest)
+            }
+            [b' ', b'u', b's', b'=', b'"', a, b, c, b'"', rest @ ..] => {
+                let status = digits_of([*a, *b, *c])?;
+                let rest = Some(rest).filter(ended)?;
+                record.upstream_status = u16::try_from(status).ok();
+                Some(rest)
+            }
+            [b' ', b'u', b'a', b'=', b'"', rest @ ..] => {
+                let end = rest.iter().position(|byte| matches!(byte, b'"' | b' ' | b','))?;
+                let (address, rest) = rest.split_at_checked(end).filter(|(address, _)| address.len() > 1)?;
+                let rest = rest.strip_prefix(b"\"").filter(ended)?;
+                record.upstream_addr = address;
+                Some(rest)
+            }
+            _ => None,
+        }
+    }
+
     /// Takes in the value of a variable. `None` when the value cannot be one of that variable.
     pub(super) fn assign(&mut self, variable: Variable, value: &'a [u8]) -> Option<()> {
         let record = &mut self.record;
@@ -161,15 +308,7 @@ impl<'a> Fields<'a> {
                     record.host = value;
                 }
             }
-            Variable::Request => {
-                self.has_request = true;
-                if value.first() == Some(&b'/') {
-                    record.path = value;
-                } else if let (method @ [_, ..], path) = split_request(value) {
-                    // Garbage here does not wipe out what `$request_method` and `$request_uri` said.
-                    (record.method, record.path) = (method, path);
-                }
-            }
+            Variable::Request => self.request(value),
             Variable::Method => {
                 self.has_request = true;
                 if value != b"-" {
@@ -209,9 +348,20 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
+    /// Takes in `$request`.
+    pub(super) fn request(&mut self, value: &'a [u8]) {
+        self.has_request = true;
+        if value.first() == Some(&b'/') {
+            self.record.path = value;
+        } else if let (method @ [_, ..], path) = split_request(value) {
+            // Garbage here does not wipe out what `$request_method` and `$request_uri` said.
+            (self.record.method, self.record.path) = (method, path);
+        }
+    }
+
     /// The record, if there was a status. `$msec` is finer than `$time_iso8601` and `$time_local`, which know the
     /// server's offset.
-    pub(super) fn finish(&mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+    pub(super) fn finish(mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
         let named = self.iso.or(self.local);
         self.record.end = match self.msec {
             Some((us, resolution_us)) => {
@@ -225,7 +375,7 @@ impl<'a> Fields<'a> {
         };
         // A request that needed no upstream prints `-` too, but nothing failed to connect.
         self.record.upstream_never_connected &= self.record.upstream_addr != b"-";
-        self.has_status.then(|| self.record.clone())
+        self.has_status.then_some(self.record)
     }
 }
 

@@ -5,12 +5,13 @@
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
-use super::fields::{Fields, Variable};
+use super::combined::{self, COMBINED};
+use super::fields::{Fields, Variable, by_hand};
 use super::json::Members;
 use super::names::{is_free_text, label, nginx_sign, variable, well_known_key};
 use crate::format::{nginx_configuration, strip_literal};
 use crate::record::AccessRecord;
-use crate::timestamp::Stamp;
+use crate::timestamp::{LastTime, Stamp};
 
 /// How nginx escapes the values of variables (`escape=` of `log_format`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -180,7 +181,7 @@ fn digits_at(input: &[u8]) -> usize {
 }
 
 /// One part of a compiled format.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     Literal(Vec<u8>),
     Value {
@@ -193,8 +194,14 @@ pub(super) enum Piece {
 
 #[derive(Debug, Clone)]
 pub(super) enum Body {
-    /// Text, read from left to right. `labelled`: pairs `key=value` may follow the last piece.
-    Text { pieces: Vec<Piece>, labelled: bool },
+    /// Text, read from left to right.
+    Text {
+        pieces: Vec<Piece>,
+        /// Pieces that are left where [`combined::read`] has read the others.
+        behind_combined: Option<Vec<Piece>>,
+        /// Pairs `key=value` may follow the last piece.
+        labelled: bool,
+    },
     /// A JSON object; what each key holds.
     Json(Vec<(Vec<u8>, Vec<Piece>)>),
     /// A JSON object of unknown template; keys are known by convention.
@@ -322,6 +329,14 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
                     from = at + 2;
                 }
             }
+            // No user, as nearly always.
+            _ if input.first() == Some(&b'-') && literal.first() != Some(&b'-') && {
+                let rest = input.get(1..).and_then(|rest| strip_literal(rest, literal));
+                rest.is_some_and(|rest| follows(following, escape, rest))
+            } =>
+            {
+                Some(1)
+            }
             // The first place where the literal stands and what should follow it does.
             _ => memchr_iter(*literal.first()?, input).find(|at| {
                 let rest = input.get(*at..).and_then(|rest| strip_literal(rest, literal));
@@ -352,6 +367,11 @@ fn match_pieces<'a>(
                 None => return None,
             },
             Piece::Value { variable, class, quoted } => {
+                if let Some(rest) = fields.take_common(*variable, *class, input) {
+                    input = rest;
+                    pieces = after;
+                    continue;
+                }
                 let length = if class.is_open() {
                     open_extent(*class, *quoted, escape, after, input)?
                 } else {
@@ -378,6 +398,10 @@ fn match_pieces<'a>(
 fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     let mut known = false;
     loop {
+        if let Some(rest) = fields.take_label(input) {
+            (input, known) = (rest, true);
+            continue;
+        }
         input = input.trim_ascii_start();
         if input.is_empty() {
             return known.then_some(());
@@ -463,7 +487,14 @@ impl LogFormat {
         if !logs_status(&pieces) {
             return Err(no_status);
         }
-        Ok(LogFormat { name: name.to_owned(), escape, body: Body::Text { pieces, labelled: false } })
+        let behind_combined = match escape {
+            Escape::Default => {
+                combined::behind(&pieces, &compile_pieces(COMBINED.as_bytes())?).map(<[Piece]>::to_vec)
+            }
+            _ => None,
+        };
+        let body = Body::Text { pieces, behind_combined, labelled: false };
+        Ok(LogFormat { name: name.to_owned(), escape, body })
     }
 
     /// Reads a whole directive `log_format NAME [escape=default|json|none] STRING…;`.
@@ -517,10 +548,27 @@ impl LogFormat {
     /// Reads one line. `outer` stands in for the time if the format does not log it.
     #[must_use]
     pub fn read<'a>(&self, line: &'a [u8], outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+        self.read_next(line, outer, &mut LastTime::default())
+    }
+
+    /// Reads the next of many lines.
+    pub(super) fn read_next<'a>(
+        &self,
+        line: &'a [u8],
+        outer: Option<Stamp>,
+        last: &mut LastTime<26>,
+    ) -> Option<AccessRecord<'a>> {
         let mut fields = Fields::default();
         match &self.body {
-            Body::Text { pieces, labelled } => {
-                let rest = match_pieces(pieces, line, self.escape, &mut fields)?;
+            Body::Text { pieces, behind_combined, labelled } => {
+                let common = behind_combined.as_ref().filter(|_| by_hand()).and_then(|behind| {
+                    let rest = combined::read(line, &mut fields, last)?;
+                    match_pieces(behind, rest, self.escape, &mut fields)
+                });
+                let rest = match common {
+                    Some(rest) => rest,
+                    None => match_pieces(pieces, line, self.escape, &mut fields)?,
+                };
                 if *labelled {
                     match_labels(rest, &mut fields)?;
                 } else if !rest.trim_ascii().is_empty() {

@@ -1,11 +1,11 @@
 //! The formats that need no configuration: nginx's own, and those of images and charts that are deployed as they come.
 
+use super::combined::COMBINED;
 use super::log_format::{Body, Escape, LogFormat};
 
 impl LogFormat {
     /// The formats that need no configuration, the richest first.
     pub(super) fn predefined() -> Vec<LogFormat> {
-        const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
         const REST_OF_COMBINED: &str = r#"$remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
         const OLD_INGRESS: &str = " $request_length $request_time [$proxy_upstream_name] $upstream_addr \
             $upstream_response_length $upstream_response_time $upstream_status $req_id";

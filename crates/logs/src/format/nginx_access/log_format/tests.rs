@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::format::nginx_access::fields::SLOWLY;
 use crate::timestamp::Zone;
 
 const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
@@ -408,5 +409,57 @@ proptest! {
             let _ = format.read(&line, None);
         }
         let _ = LogFormat::parse_directive(&template);
+    }
+}
+
+/// Values as they come, or nearly: what reading by hand must leave to the matcher, too.
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (0u32..4000, 0u32..1000).prop_map(|(s, ms)| format!("{s}.{ms:03}")),
+        2 => (100u32..600).prop_map(|status| status.to_string()),
+        1 => Just("-".to_owned()),
+        1 => Just("127.0.0.1:8069".to_owned()),
+        1 => Just("23/Nov/2026:20:24:34 +0200".to_owned()),
+        1 => Just("0.001, 0.002 : 0.003".to_owned()),
+        1 => Just("10.0.0.1:80, unix:/run/odoo.sock".to_owned()),
+        1 => "[0-9.:, \"\\\\\t=-]{0,12}",
+        1 => "[ -~]{0,12}",
+    ]
+}
+
+proptest! {
+    /// What is read by hand is what the matcher would read.
+    #[test]
+    fn by_hand_is_no_other_reading(
+        client in prop_oneof![4 => Just("10.0.0.1".to_owned()), 1 => value()],
+        user in prop_oneof![4 => Just("-".to_owned()), 1 => value()],
+        time in prop_oneof![6 => Just("23/Nov/2026:20:24:34 +0200".to_owned()), 1 => value()],
+        request in prop_oneof![4 => "(GET|POST|get) /[ -~]{0,9} HTTP/[12].[01]", 1 => value()],
+        status in prop_oneof![6 => "[1-5][0-9]{2}", 1 => value()],
+        bytes in prop_oneof![6 => "[0-9]{1,6}", 1 => value()],
+        agent in "[ -~]{0,20}",
+        tail in prop::collection::vec((prop::sample::select(vec!["rt", "urt", "uct", "uht", "us", "ua", "rid", "x", "", "_=", "request_time"]), value(), any::<bool>()), 0..5),
+        (cut, blanks) in (0usize..400, 1usize..3),
+        which in 0usize..5,
+    ) {
+        let mut line = format!("{client} - {user} [{time}] \"{request}\" {status} {bytes} \"-\" \"{agent}\"");
+        for (key, value, quoted) in &tail {
+            line.push_str(&" ".repeat(blanks));
+            line.push_str(&if *quoted { format!("{key}=\"{value}\"") } else { format!("{key}={value}") });
+        }
+        let line = line.as_bytes().get(..cut).unwrap_or(line.as_bytes());
+        let labelled = LogFormat::predefined().into_iter().find(|format| format.name() == "labelled").unwrap();
+        let format = [
+            labelled,
+            compile(Escape::Default, COMBINED),
+            compile(Escape::Default, &[COMBINED, " $request_time $upstream_response_time $pipe"].concat()),
+            compile(Escape::Json, &[COMBINED, TIMED].concat()),
+            compile(Escape::Default, "$request_time $status [$upstream_response_time] $upstream_connect_time $upstream_status $body_bytes_sent [$time_local]"),
+        ][which].clone();
+        let by_hand = format.read(line, None);
+        SLOWLY.set(true);
+        let slowly = format.read(line, None);
+        SLOWLY.set(false);
+        prop_assert_eq!(format!("{by_hand:?}"), format!("{slowly:?}"));
     }
 }
