@@ -488,20 +488,22 @@ impl Events {
         snapshots.into_iter().for_each(|snapshot| self.add_snapshot(snapshot));
     }
 
+    /// Requests at nginx that ended in a span, its ends included; requests must be in order of time.
+    #[must_use]
+    pub fn access_between(&self, from_us: i64, to_us: i64) -> &[Access] {
+        let first = self.access.partition_point(|event| event.end_us < from_us);
+        let past = self.access.partition_point(|event| event.end_us <= to_us);
+        self.access.get(first..past).unwrap_or_default()
+    }
+
     /// Whether some request of a span stands for others: then what single requests and workers did in it is not known.
     #[must_use]
     pub fn is_thinned(&self, from_us: i64, to_us: i64) -> bool {
-        let part = |first: usize, past: usize| first..past.max(first);
-        let access = part(
-            self.access.partition_point(|event| event.end_us < from_us),
-            self.access.partition_point(|event| event.end_us <= to_us),
-        );
-        let served = part(
-            self.served.partition_point(|event| event.end_us < from_us),
-            self.served.partition_point(|event| event.end_us <= to_us),
-        );
-        self.access.get(access).unwrap_or_default().iter().any(|event| event.count > 1)
-            || self.served.get(served).unwrap_or_default().iter().any(|event| event.count > 1)
+        let first = self.served.partition_point(|event| event.end_us < from_us);
+        let past = self.served.partition_point(|event| event.end_us <= to_us);
+        let served = self.served.get(first..past).unwrap_or_default();
+        self.access_between(from_us, to_us).iter().any(|event| event.count > 1)
+            || served.iter().any(|event| event.count > 1)
     }
 
     /// Time, input, line and weight of each event of the kinds that come with every request or statement.

@@ -1,25 +1,134 @@
 //! SQL without its literals, so that the same statement with other values is the same text.
 
+use std::hash::Hasher;
+
+use rustc_hash::{FxHashMap, FxHasher};
+
+use crate::texts::Texts;
+
 /// Replaces numbers and quoted strings by `?`, lists of them by one `?`, and folds white space.
 #[must_use]
 pub fn of_sql(sql: &str) -> String {
+    print(sql, &mut |_| {})
+}
+
+/// Where a literal stood, with what follows of its list.
+struct Gap {
+    start: usize,
+    end: usize,
+    before: Before,
+}
+
+/// What matters of the text that was printed before a literal.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    /// There is a comma in it.
+    comma: bool,
+    /// It ends in a name, which a digit would go on with.
+    in_name: bool,
+}
+
+/// As [`of_sql`]; `visit` is told of each literal.
+fn print(sql: &str, visit: &mut dyn FnMut(Gap)) -> String {
     let mut out = Print(String::with_capacity(sql.len()));
     let mut rest = sql;
     while let Some(first) = rest.chars().next() {
-        rest = match first {
-            '\'' => out.value(behind_string(rest)),
-            '0'..='9' if !out.in_name() => out.value(behind_number(rest)),
+        let behind = match first {
+            '\'' => behind_string(rest.as_bytes()),
+            '0'..='9' if !out.in_name() => behind_number(rest.as_bytes()),
             // A digit in a name.
-            '0'..='9' => out.copy(rest, 1),
-            _ => match run(rest.as_bytes(), is_plain) {
-                0 => out.character(first, rest),
-                length => out.copy(rest, length),
-            },
+            '0'..='9' => {
+                rest = out.copy(rest, 1);
+                continue;
+            }
+            _ => {
+                rest = match run(rest.as_bytes(), is_plain) {
+                    0 => out.character(first, rest),
+                    length => out.copy(rest, length),
+                };
+                continue;
+            }
         };
+        let in_name = out.in_name();
+        out.value();
+        let before = Before { comma: out.has_comma(), in_name };
+        let (start, end) = (sql.len() - rest.len(), sql.len() - behind_list(behind, before.comma).len());
+        visit(Gap { start, end, before });
+        rest = sql.get(end..).unwrap_or_default();
     }
     let mut text = out.0;
     text.truncate(text.trim_end().len());
     text
+}
+
+/// Most statements known at a time, and of those that begin alike.
+const MOST_KNOWN: usize = 1024;
+const MOST_ALIKE: usize = 8;
+
+/// Statements by their number in a table of texts. One that differs from a known one in its literals alone is told by
+/// comparing what stands between them: nothing is printed for it.
+#[derive(Debug, Default)]
+pub struct Statements {
+    /// By what stands before the first digit or quote.
+    known: FxHashMap<u64, Vec<Known>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// What stands before each literal.
+    parts: Vec<(Box<[u8]>, Before)>,
+    /// What stands behind the last.
+    end: Box<[u8]>,
+    number: u32,
+}
+
+impl Known {
+    fn is(&self, sql: &[u8]) -> bool {
+        let mut rest = sql;
+        for (part, before) in &self.parts {
+            let Some(literal) = rest.strip_prefix(&**part) else { return false };
+            let behind = match literal.first() {
+                Some(b'\'') => behind_string(literal),
+                Some(b'0'..=b'9') if !before.in_name => behind_number(literal),
+                _ => return false,
+            };
+            rest = behind_list(behind, before.comma);
+        }
+        rest == &*self.end
+    }
+}
+
+impl Statements {
+    /// The number in `texts`, always the same table, of what [`of_sql`] makes of `sql`; what is no UTF-8 is replaced.
+    pub fn number(&mut self, sql: &[u8], texts: &mut Texts) -> u32 {
+        let mut hasher = FxHasher::default();
+        hasher.write(sql.get(..run(sql, |byte| !matches!(byte, b'\'' | b'0'..=b'9'))).unwrap_or(sql));
+        let head = hasher.finish();
+        let alike = self.known.get(&head).map(Vec::as_slice).unwrap_or_default();
+        if let Some(known) = alike.iter().find(|known| known.is(sql)) {
+            return known.number;
+        }
+        let room = self.count < MOST_KNOWN && alike.len() < MOST_ALIKE;
+        let Ok(valid) = std::str::from_utf8(sql) else {
+            return texts.add(&of_sql(&String::from_utf8_lossy(sql)));
+        };
+        let (mut parts, mut from) = (Vec::new(), 0);
+        let text = print(valid, &mut |gap| {
+            parts.push((sql.get(from..gap.start).unwrap_or_default().into(), gap.before));
+            from = gap.end;
+        });
+        let number = texts.add(&text);
+        if room {
+            self.count += 1;
+            self.known.entry(head).or_default().push(Known {
+                parts,
+                end: sql.get(from..).unwrap_or_default().into(),
+                number,
+            });
+        }
+        number
+    }
 }
 
 /// Bytes that are simply copied, save that of several blanks one is left. Of what is no ASCII some is white space.
@@ -48,22 +157,40 @@ fn blank_behind(bytes: &[u8], holds: impl Fn(u8) -> bool) -> bool {
 }
 
 /// What follows the number that `text` begins with.
-fn behind_number(text: &str) -> &str {
-    text.trim_start_matches(|next: char| next.is_ascii_digit() || next == '.')
+fn behind_number(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.');
+    text.get(end.unwrap_or(text.len())..).unwrap_or_default()
 }
 
 /// What follows the quoted string that `text` begins with.
-fn behind_string(text: &str) -> &str {
+fn behind_string(text: &[u8]) -> &[u8] {
     let mut at = 1;
     loop {
-        let Some(rest) = text.get(at..) else { return "" };
-        let Some(quote) = memchr::memchr(b'\'', rest.as_bytes()) else { return "" };
+        let Some(rest) = text.get(at..) else { return b"" };
+        let Some(quote) = memchr::memchr(b'\'', rest) else { return b"" };
         at += quote + 1;
-        match text.as_bytes().get(at) {
+        match text.get(at) {
             Some(b'\'') => at += 1,
             _ => return text.get(at..).unwrap_or_default(),
         }
     }
+}
+
+/// What follows the further numbers of a list at the start of `rest`: they would collapse one by one.
+fn behind_list(rest: &[u8], comma: bool) -> &[u8] {
+    if !matches!(rest.first(), Some(b',' | b' ')) {
+        return rest;
+    }
+    let all = rest.get(..run(rest, is_of_list)).unwrap_or_default();
+    let joints = all.iter().rev().take_while(|byte| matches!(byte, b' ' | b',')).count();
+    let list = all.get(..all.len() - joints).unwrap_or_default();
+    // Without a comma before the list each number must bring its own.
+    let collapses = match list.first() {
+        Some(b',') => comma || !blank_behind(list, |byte| byte.is_ascii_digit()),
+        Some(b' ') => comma,
+        _ => false,
+    };
+    if collapses { behind_number(rest.get(list.len()..).unwrap_or_default()) } else { rest }
 }
 
 /// The text so far.
@@ -118,8 +245,8 @@ impl Print {
         memchr::memchr(b',', self.0.as_bytes()).is_some()
     }
 
-    /// Adds a literal before `rest`; gives what follows the list that goes on there.
-    fn value<'r>(&mut self, rest: &'r str) -> &'r str {
+    /// Adds a literal.
+    fn value(&mut self) {
         // `?, ?` collapses, so that IN lists of any length are one statement.
         let joints = self.0.bytes().rev().take_while(|byte| matches!(byte, b' ' | b',')).count();
         let kept = self.0.len() - joints;
@@ -128,20 +255,6 @@ impl Print {
         } else {
             self.0.push('?');
         }
-        self.behind_list(rest)
-    }
-
-    /// What follows the further numbers of a list at the start of `rest`: they would collapse one by one.
-    fn behind_list<'r>(&self, rest: &'r str) -> &'r str {
-        let all = rest.get(..run(rest.as_bytes(), is_of_list)).unwrap_or_default();
-        let list = all.trim_end_matches([' ', ',']);
-        // Without a comma before the list each number must bring its own.
-        let collapses = match list.as_bytes().first() {
-            Some(b',') => !blank_behind(list.as_bytes(), |byte| byte.is_ascii_digit()) || self.has_comma(),
-            Some(b' ') => self.has_comma(),
-            _ => false,
-        };
-        if collapses { behind_number(rest.get(list.len()..).unwrap_or_default()) } else { rest }
     }
 }
 
@@ -149,7 +262,8 @@ impl Print {
 mod tests {
     use proptest::prelude::*;
 
-    use super::of_sql;
+    use super::{Statements, of_sql};
+    use crate::texts::Texts;
 
     #[test]
     fn literals_go_names_stay() {
@@ -225,6 +339,23 @@ mod tests {
         ) {
             let sql = format!("{head}IN ({})", list.concat());
             prop_assert_eq!(of_sql(&sql), slowly(&sql));
+        }
+
+        /// A statement told by comparison has the number that printing it would give.
+        #[test]
+        fn known_statements_are_told_by_what_is_between_their_literals(
+            shapes in prop::collection::vec("[a?, '\"\u{a0}(1]{0,6}", 1..4),
+            order in prop::collection::vec((0usize..4, "('[a1, ]{0,3}'|[0-9]{1,3})([, ]{0,2}[0-9]{1,2}){0,3}", "[1'é]?", 0usize..40), 1..30),
+        ) {
+            let (mut statements, mut texts) = (Statements::default(), Texts::default());
+            for (shape, literal, tail, cut) in order {
+                let shape = &shapes[shape % shapes.len()];
+                let sql = format!("x = {literal}{shape}{literal}{tail}");
+                // A cut may fall into a character.
+                let sql = sql.as_bytes().get(..cut).unwrap_or(sql.as_bytes());
+                let number = statements.number(sql, &mut texts);
+                prop_assert_eq!(texts.get(number), of_sql(&String::from_utf8_lossy(sql)));
+            }
         }
     }
 }

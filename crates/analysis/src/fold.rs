@@ -19,6 +19,7 @@ use crate::events::{
     Access, Events, FOLLOW_UP_REACH, Host, KernelKill, Lane, NginxError, OdooEvent, OdooFact, PostgresEvent,
     PostgresFact, Probe, Served, Session, Setting, Snapshot, State, Statistics,
 };
+use crate::fingerprint::Statements;
 use crate::gaps::Presence;
 use crate::read::Spans;
 use crate::stretch::Stretches;
@@ -48,6 +49,9 @@ pub struct Partial {
     /// Up to where PostgreSQL's records know what their follow-ups say, in a thinned whole.
     #[serde(skip)]
     followed: usize,
+    /// Statements met, by their numbers in the texts of `events`.
+    #[serde(skip)]
+    statements: Statements,
     #[serde(skip)]
     standing_access: Standing,
     #[serde(skip)]
@@ -155,6 +159,7 @@ impl Partial {
             return;
         }
         let mut events = std::mem::take(&mut self.events);
+        self.statements = Statements::default();
         events.give_follow_ups(self.followed);
         let kept = if more { FOLLOW_UP_REACH } else { 0 };
         let mut tail = events.postgres.split_off(events.postgres.len().saturating_sub(kept));
@@ -224,14 +229,14 @@ impl Partial {
             Record::Probe(probe) => {
                 if let Some(stamp) = probe.stamp {
                     let us = self.see(stamp, line);
-                    let target = self.events.texts.add_lossy(cut(&probe.target, 200));
+                    let target = self.events.texts.add_lossy(cut(probe.target, 200));
                     self.events.probes.push(Probe { us, http_code: probe.http_code, target, input: 0, line });
                 }
             }
             Record::Kernel(record) => {
                 let us = self.see(record.stamp, line);
                 if let Some(pid) = record.killed_pid {
-                    let name = self.events.texts.add_lossy(cut(&record.killed_name, 60));
+                    let name = self.events.texts.add_lossy(cut(record.killed_name, 60));
                     self.events.kernel.push(KernelKill { us, pid, name, input: 0, line });
                 }
             }
@@ -247,6 +252,11 @@ impl Partial {
             }
             _ => {}
         }
+    }
+
+    /// The number of a statement of which `most` bytes are looked at.
+    fn statement(&mut self, sql: &[u8], most: usize) -> u32 {
+        self.statements.number(cut(sql, most), &mut self.events.texts)
     }
 
     fn host(&mut self, sample: &logs::HostSample, line: u64) {
@@ -420,7 +430,7 @@ impl Partial {
             upstream_port: port_of(record.upstream_addr),
             lane,
             path: self.events.texts.add_lossy(path),
-            method: self.events.texts.add_lossy(cut(&record.method, 20)),
+            method: self.events.texts.add_lossy(cut(record.method, 20)),
             client: client(record.remote_addr),
             fingerprint,
             input: 0,
@@ -491,7 +501,7 @@ impl Partial {
         let fact = match &record.event {
             Logged::Duration { duration_us, query_start, phase_only: false, plan: false } => {
                 let sql = record.message.get(*query_start..).unwrap_or_default();
-                let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
+                let query = self.statement(sql, 600);
                 PostgresFact::Duration { duration_us: *duration_us, query }
             }
             Logged::Duration { duration_us, query_start, plan: true, .. } => {
@@ -501,7 +511,7 @@ impl Partial {
                 let sql = text.get(..node).unwrap_or(text);
                 let end = memchr::memrchr(b'\n', sql).filter(|_| node < text.len()).unwrap_or(sql.len());
                 let sql = sql.get(..end).unwrap_or(sql);
-                let query = self.events.texts.add(&crate::fingerprint::of_sql(&shorten(sql, 600)));
+                let query = self.statement(sql, 600);
                 PostgresFact::Plan { duration_us: *duration_us, query }
             }
             Logged::StillWaiting { pid, waited_us } => PostgresFact::StillWaiting {
@@ -542,9 +552,9 @@ impl Partial {
         };
         let query = match statement {
             b"" => 0,
-            text => self.events.texts.add(&crate::fingerprint::of_sql(&shorten(text, 600))),
+            text => self.statement(text, 600),
         };
-        let application = self.events.texts.add_lossy(cut(&record.application_name, 64));
+        let application = self.events.texts.add_lossy(cut(record.application_name, 64));
         self.events.postgres.push(PostgresEvent {
             us,
             pid: record.pid,
@@ -589,7 +599,7 @@ impl Partial {
                 xact_age_us: row.xact_age_us,
                 state_age_us: row.state_age_us,
                 blocked_by: row.blocked_by.iter().copied().take(64).collect(),
-                query: self.events.texts.add(&crate::fingerprint::of_sql(&shorten(&row.query, 400))),
+                query: self.statement(&row.query, 400),
                 line: line + u64::from(row.line_in_record),
             });
         }

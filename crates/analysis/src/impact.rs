@@ -1,5 +1,7 @@
 //! What an incident cost: counts inside its window.
 
+use std::collections::BTreeMap;
+
 use crate::events::{Access, Events, Lane, PostgresFact, State};
 use crate::lives::Death;
 use crate::place::Places;
@@ -17,10 +19,11 @@ pub fn measure(scene: &queue::Scene<'_>) -> Impact {
     let (events, deaths) = (scene.picture.events, scene.picture.deaths);
     let (from, to) = (incident.start_us - SLACK_US, incident.end_us + SLACK_US);
     let inside = |us: i64| (from..=to).contains(&us);
+    let ended = events.access_between(from, to);
     Impact {
         kills: kills(events, deaths.iter().filter(|death| inside(death.us)), places),
-        requests: requests(events, &inside),
-        bus: bus(events, &inside),
+        requests: requests(events, from, to),
+        bus: bus(events, ended),
         postgres: postgres(events, &inside),
         saturation: queue::measure(scene),
     }
@@ -51,25 +54,27 @@ fn kills<'d>(events: &Events, deaths: impl Iterator<Item = &'d Death>, places: &
     kills
 }
 
-fn requests(events: &Events, inside: &dyn Fn(i64) -> bool) -> Requests {
+fn requests(events: &Events, from: i64, to: i64) -> Requests {
     if events.access.is_empty() {
         return Requests::default();
     }
-    let http: Vec<&Access> = events.access.iter().filter(|access| access.lane == Lane::Http).collect();
-    let status = |wanted: u16| {
-        Some(counted(http.iter().filter(|access| access.status == wanted && inside(access.end_us))))
+    let http = |from: i64, to: i64| {
+        events.access_between(from, to).iter().filter(|access| access.lane == Lane::Http)
     };
-    let total = counted(http.iter().filter(|access| inside(access.end_us)));
+    let mut by_status: BTreeMap<u16, u64> = BTreeMap::new();
+    for access in http(from, to) {
+        *by_status.entry(access.status).or_insert(0) += u64::from(access.count);
+    }
+    let status = |wanted: u16| Some(by_status.get(&wanted).copied().unwrap_or(0));
+    let total = by_status.values().sum();
     let failed = [500, 502, 503, 504].into_iter().filter_map(status).sum::<u64>();
-    let p95 = |wanted: bool| {
-        let mut times: Vec<(i64, u32)> = http
-            .iter()
-            .filter(|access| inside(access.end_us) == wanted)
-            .filter_map(|access| Some((access.request_time_us?, access.count)))
-            .collect();
+    let p95 = |requests: &mut dyn Iterator<Item = &Access>| {
+        let timed = requests.filter_map(|access| Some((access.request_time_us?, access.count)));
+        let mut times: Vec<(i64, u32)> = timed.collect();
         times.sort_unstable();
         weighted_quantile(&times, 0.95).map(|us| us as f64 / 1e3)
     };
+    let mut outside = http(i64::MIN, from.saturating_sub(1)).chain(http(to.saturating_add(1), i64::MAX));
     Requests {
         total: Some(total),
         http_499: status(499),
@@ -79,17 +84,16 @@ fn requests(events: &Events, inside: &dyn Fn(i64) -> bool) -> Requests {
         http_504: status(504),
         failed_ratio: (total > 0).then(|| failed as f64 / total as f64),
         failed_ratio_ci95: wilson95(failed, total),
-        p95_ms: p95(true),
-        baseline_p95_ms: p95(false),
+        p95_ms: p95(&mut http(from, to)),
+        baseline_p95_ms: p95(&mut outside),
     }
 }
 
-fn bus(events: &Events, inside: &dyn Fn(i64) -> bool) -> Bus {
+fn bus(events: &Events, ended: &[Access]) -> Bus {
     if events.access.is_empty() {
         return Bus::default();
     }
-    let bus: Vec<&Access> =
-        events.access.iter().filter(|access| access.lane == Lane::Bus && inside(access.end_us)).collect();
+    let bus: Vec<&Access> = ended.iter().filter(|access| access.lane == Lane::Bus).collect();
     Bus {
         requests: Some(counted(bus.iter())),
         failed: Some(counted(bus.iter().filter(|access| access.failed()))),

@@ -4,6 +4,21 @@
 /// Longest series that is split; the search is quadratic where nothing changes.
 pub const LONGEST: usize = 5000;
 
+/// Where a last piece may begin.
+struct Candidate {
+    start: usize,
+    /// The first end for which it need not be tried any more.
+    until: usize,
+    /// Of the best split that has this as the beginning of its last piece, for the current end, without penalty.
+    cost: f64,
+}
+
+impl Candidate {
+    fn at(start: usize) -> Self {
+        Candidate { start, until: usize::MAX, cost: f64::INFINITY }
+    }
+}
+
 /// Starts of the pieces, the first one 0. Cost: squared distance from the piece's mean, plus `penalty` a piece; no piece is
 /// shorter than `shortest` values.
 #[must_use]
@@ -36,28 +51,31 @@ pub fn split(values: &[f64], penalty: f64, shortest: usize) -> Vec<usize> {
     if let Some(first) = best.first_mut() {
         *first = (-penalty, 0);
     }
-    // Where a last piece may begin, and the first end for which it need not be tried any more.
-    let mut candidates: Vec<(usize, usize)> = vec![(0, usize::MAX)];
+    let mut candidates = vec![Candidate::at(0)];
     for end in shortest..=count {
         let reach = |start: usize| best.get(start).map_or(f64::INFINITY, |(known, _)| *known);
         let (mut least, mut at) = (f64::INFINITY, 0);
-        candidates.retain(|(_, until)| *until > end);
-        for start in candidates.iter().map(|(start, _)| *start).filter(|start| end - start >= shortest) {
-            let total = reach(start) + cost(start, end) + penalty;
+        candidates.retain(|candidate| candidate.until > end);
+        // They are in order: those that leave no room for a piece are the last ones.
+        let room = candidates.partition_point(|candidate| end - candidate.start >= shortest);
+        let candidates_now = candidates.get_mut(..room).unwrap_or_default();
+        for candidate in &mut *candidates_now {
+            candidate.cost = reach(candidate.start) + cost(candidate.start, end);
+            let total = candidate.cost + penalty;
             if total < least {
-                (least, at) = (total, start);
+                (least, at) = (total, candidate.start);
             }
         }
-        for (start, until) in &mut candidates {
+        for candidate in candidates_now {
             // A cut here beats it for every later end that leaves room for a piece.
-            if end - *start >= shortest && reach(*start) + cost(*start, end) > least {
-                *until = (*until).min(end + shortest);
+            if candidate.cost > least {
+                candidate.until = candidate.until.min(end + shortest);
             }
         }
         if let Some(slot) = best.get_mut(end) {
             *slot = (least, at);
         }
-        candidates.push((end, usize::MAX));
+        candidates.push(Candidate::at(end));
     }
     let mut starts = Vec::new();
     let mut end = count;

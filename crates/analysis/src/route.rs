@@ -3,17 +3,28 @@
 /// A path with its numbers replaced, so that `/web/image/res.users/7/avatar_128` and its siblings are one route.
 #[must_use]
 pub fn route(path: &str) -> String {
-    let segment = |segment: &str| {
-        let hexadecimal = segment.len() >= 7
-            && segment.contains(|c: char| c.is_ascii_digit())
-            && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
-        if !segment.is_empty() && (segment.bytes().all(|byte| byte.is_ascii_digit()) || hexadecimal) {
-            "*".to_owned()
-        } else {
-            segment.to_owned()
+    let mut route = String::with_capacity(path.len());
+    for (number, segment) in path.split('/').enumerate() {
+        if number > 0 {
+            route.push('/');
         }
-    };
-    path.split('/').map(segment).collect::<Vec<_>>().join("/")
+        route.push_str(if is_id(segment) { "*" } else { segment });
+    }
+    route
+}
+
+/// A number, or a hash with a digit in it.
+fn is_id(segment: &str) -> bool {
+    let mut digits = 0;
+    let mut others = 0;
+    for byte in segment.bytes() {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            b'a'..=b'f' | b'A'..=b'F' | b'-' => others += 1,
+            _ => return false,
+        }
+    }
+    digits > 0 && (others == 0 || digits + others >= 7)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use polars::prelude::{Column, DataFrame, PolarsResult};
 use rustc_hash::FxHashMap;
 
-use crate::events::{Events, PostgresFact};
+use crate::events::{Access, Events, Lane, PostgresFact};
 use crate::place::Places;
 use crate::report::{Endpoint, Query};
 use crate::route::route;
@@ -15,33 +15,33 @@ use crate::waits::Waits;
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// Every request as a data frame: `end_us`, `lane`, `method`, `route`, `status`, `request_time_us`, and for how many it stands.
-///
-/// # Errors
-/// What polars says.
-pub fn requests(events: &Events) -> PolarsResult<DataFrame> {
-    let access = &events.access;
-    DataFrame::new_infer_height(vec![
-        Column::new("end_us".into(), access.iter().map(|access| access.end_us).collect::<Vec<_>>()),
-        Column::new("lane".into(), access.iter().map(|access| access.lane.name()).collect::<Vec<_>>()),
-        Column::new(
-            "method".into(),
-            access.iter().map(|access| events.texts.get(access.method)).collect::<Vec<_>>(),
-        ),
-        Column::new(
-            "route".into(),
-            access.iter().map(|access| route(events.texts.get(access.path))).collect::<Vec<_>>(),
-        ),
-        Column::new(
-            "status".into(),
-            access.iter().map(|access| u32::from(access.status)).collect::<Vec<_>>(),
-        ),
-        Column::new(
-            "request_time_us".into(),
-            access.iter().map(|access| access.request_time_us).collect::<Vec<_>>(),
-        ),
-        Column::new("count".into(), access.iter().map(|access| access.count).collect::<Vec<_>>()),
-    ])
+/// A lane with a method and a route.
+type Key<'e> = (Lane, &'e str, &'e str);
+
+/// The number of each request's endpoint, and what the endpoints are, in the order in which they are first met.
+fn numbered<'e>(events: &'e Events, routes: &'e [String]) -> (Vec<u32>, Vec<Key<'e>>) {
+    let mut numbers: FxHashMap<Key<'e>, u32> = FxHashMap::default();
+    let mut keys = Vec::new();
+    let number = |access: &Access| {
+        let route = routes.get(access.path as usize).map_or("", String::as_str);
+        let key = (access.lane, events.texts.get(access.method), route);
+        *numbers.entry(key).or_insert_with(|| {
+            keys.push(key);
+            u32::try_from(keys.len() - 1).unwrap_or(u32::MAX)
+        })
+    };
+    (events.access.iter().map(number).collect(), keys)
+}
+
+/// The route of every text that is the path of some request.
+fn routes(events: &Events) -> Vec<String> {
+    let mut routes = vec![String::new(); events.texts.count()];
+    for access in &events.access {
+        if let Some(known) = routes.get_mut(access.path as usize).filter(|known| known.is_empty()) {
+            *known = route(events.texts.get(access.path));
+        }
+    }
+    routes
 }
 
 /// Endpoints by share of busy time. `incidents` are their spans, µs: what ended outside all of them is the baseline.
@@ -49,60 +49,53 @@ pub fn requests(events: &Events) -> PolarsResult<DataFrame> {
 /// # Errors
 /// What polars says.
 pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<Endpoint>> {
-    let frame = requests(events)?;
     let incidents = joined(incidents);
-    let ends = frame.column("end_us")?.i64()?;
-    let (lanes, methods, routes) =
-        (frame.column("lane")?.str()?, frame.column("method")?.str()?, frame.column("route")?.str()?);
-    let (statuses, times) = (frame.column("status")?.u32()?, frame.column("request_time_us")?.i64()?);
-    let counts = frame.column("count")?.u32()?;
-    let count = |row: usize| counts.get(row).unwrap_or(1);
-    let groups = frame.group_by_stable(["lane", "method", "route"])?;
+    let routes = routes(events);
+    let (numbers, keys) = numbered(events, &routes);
+    let frame = DataFrame::new_infer_height(vec![Column::new("endpoint".into(), numbers)])?;
+    let groups = frame.group_by_stable(["endpoint"])?;
     // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
-    let http =
-        lanes.iter().zip(times.iter()).zip(counts.iter()).filter(|((lane, _), _)| *lane == Some("http"));
-    let busy: i64 = http.filter_map(|((_, time), count)| Some(time? * i64::from(count?))).sum();
+    let http = events.access.iter().filter(|access| access.lane == Lane::Http);
+    let busy: i64 = http.filter_map(|access| Some(access.request_time_us? * i64::from(access.count))).sum();
     let mut endpoints = Vec::new();
-    for group in groups.groups()?.column("groups")?.list()?.amortized_iter().flatten() {
-        let rows: Vec<usize> = group.as_ref().u32()?.iter().flatten().map(|row| row as usize).collect();
-        let Some(first) = rows.first().copied() else { continue };
-        let timed = |rows: &[usize]| {
-            let timed = rows.iter().filter_map(|row| Some((times.get(*row)?, count(*row))));
-            let mut sorted: Vec<(i64, u32)> = timed.collect();
-            sorted.sort_unstable();
-            sorted
+    for (group, key) in groups.groups()?.column("groups")?.list()?.amortized_iter().zip(keys) {
+        let Some(group) = group else { continue };
+        let rows = group.as_ref().u32()?.iter().flatten();
+        let own: Vec<(&Access, bool)> = rows
+            .filter_map(|row| events.access.get(row as usize))
+            .map(|access| (access, within(&incidents, access.end_us)))
+            .collect();
+        let timed =
+            own.iter().filter_map(|(access, during)| Some((access.request_time_us?, access.count, *during)));
+        let mut sorted: Vec<(i64, u32, bool)> = timed.collect();
+        sorted.sort_unstable();
+        let of = |during: Option<bool>| -> Vec<(i64, u32)> {
+            let some = sorted.iter().filter(|(.., when)| during.is_none_or(|during| during == *when));
+            some.map(|(us, count, _)| (*us, *count)).collect()
         };
-        let sorted = timed(&rows);
-        let ms = |q: f64| weighted_quantile(&sorted, q).map(|us| us as f64 / 1e3);
-        let (during, outside): (Vec<usize>, Vec<usize>) =
-            rows.iter().partition(|row| ends.get(**row).is_some_and(|us| within(&incidents, us)));
-        let p95_ms = |rows: &[usize]| weighted_quantile(&timed(rows), 0.95).map(|us| us as f64 / 1e3);
-        let all = |rows: &[usize]| rows.iter().map(|row| u64::from(count(*row))).sum::<u64>();
-        let failed = |rows: &[usize]| {
-            let failed = rows.iter().filter(|row| statuses.get(**row).is_some_and(|status| status >= 500));
-            failed.map(|row| u64::from(count(*row))).sum::<u64>()
+        let ms = |times: &[(i64, u32)], q: f64| weighted_quantile(times, q).map(|us| us as f64 / 1e3);
+        let count = |counts: &dyn Fn(&Access, bool) -> bool| {
+            let some = own.iter().filter(|(access, during)| counts(access, *during));
+            some.map(|(access, _)| u64::from(access.count)).sum::<u64>()
         };
-        let own: i64 = sorted.iter().map(|(us, count)| us * i64::from(*count)).sum();
-        let http = lanes.get(first) == Some("http");
+        let all = of(None);
+        let busy_here: i64 = all.iter().map(|(us, count)| us * i64::from(*count)).sum();
+        let (lane, method, route) = key;
         endpoints.push(Endpoint {
-            method: methods.get(first).unwrap_or_default().to_owned(),
-            route: routes.get(first).unwrap_or_default().to_owned(),
-            lane: match lanes.get(first) {
-                Some("bus") => "bus",
-                Some("static") => "static",
-                _ => "http",
-            },
-            count: all(&rows),
-            p50_ms: ms(0.5),
-            p95_ms: ms(0.95),
-            p99_ms: ms(0.99),
-            max_ms: ms(1.0),
-            failed: failed(&rows),
-            incident_count: all(&during),
-            incident_failed: failed(&during),
-            incident_p95_ms: p95_ms(&during),
-            baseline_p95_ms: p95_ms(&outside),
-            share_of_busy_time: (http && busy > 0).then(|| own as f64 / busy as f64),
+            method: method.to_owned(),
+            route: route.to_owned(),
+            lane: lane.name(),
+            count: count(&|_, _| true),
+            p50_ms: ms(&all, 0.5),
+            p95_ms: ms(&all, 0.95),
+            p99_ms: ms(&all, 0.99),
+            max_ms: ms(&all, 1.0),
+            failed: count(&|access, _| access.status >= 500),
+            incident_count: count(&|_, during| during),
+            incident_failed: count(&|access, during| during && access.status >= 500),
+            incident_p95_ms: ms(&of(Some(true)), 0.95),
+            baseline_p95_ms: ms(&of(Some(false)), 0.95),
+            share_of_busy_time: (lane == Lane::Http && busy > 0).then(|| busy_here as f64 / busy as f64),
         });
     }
     endpoints.sort_by(|a, b| {
@@ -211,7 +204,7 @@ pub fn queries(events: &Events, incidents: &[(i64, i64)], places: &Places<'_>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::{Access, Lane, PostgresEvent};
+    use crate::events::PostgresEvent;
 
     #[test]
     fn endpoints_inside_incidents_against_the_rest() {

@@ -50,18 +50,18 @@ impl Stamp {
 /// The time that was read last, as text and as value: a log says the same second many times over. `N` is the length of its
 /// text in bytes.
 #[derive(Debug, Clone)]
-pub struct LastTime<const N: usize>([u8; N], Option<Stamp>);
+pub struct LastTime<T, const N: usize>([u8; N], Option<T>);
 
-impl<const N: usize> Default for LastTime<N> {
+impl<T, const N: usize> Default for LastTime<T, N> {
     fn default() -> Self {
         LastTime([0; N], None)
     }
 }
 
-impl<const N: usize> LastTime<N> {
+impl<T: Copy, const N: usize> LastTime<T, N> {
     /// What `read`, always the same function, makes of the first `N` bytes of `text`.
     #[inline]
-    pub(crate) fn read(&mut self, text: &[u8], read: impl FnOnce(&[u8]) -> Option<Stamp>) -> Option<Stamp> {
+    pub(crate) fn read(&mut self, text: &[u8], read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         let text = text.first_chunk::<N>()?;
         if self.1.is_none() || self.0 != *text {
             *self = LastTime(*text, Some(read(text)?));

@@ -1,6 +1,8 @@
 //! Runs of failing requests: methods 1.3. A two-state Viterbi on 10 s buckets with fixed anchors, which needs no
 //! baseline from the bundle.
 
+use std::collections::BTreeMap;
+
 /// Bucket length, µs.
 const BUCKET_US: i64 = 10_000_000;
 /// Failure ratio of a healthy bucket.
@@ -27,13 +29,35 @@ pub struct Run {
     pub all: u32,
 }
 
+/// Failures and requests of a bucket, and the ends of its first and last failure.
+type Bucket = (u32, u32, i64, i64);
+/// A bucket without requests.
+const NOTHING: Bucket = (0, 0, i64::MAX, i64::MIN);
+
+fn put(buckets: &mut BTreeMap<i64, Bucket>, (at, new): (i64, Bucket)) {
+    if new != NOTHING {
+        let known = buckets.entry(at).or_insert(NOTHING);
+        *known = (
+            known.0.saturating_add(new.0),
+            known.1.saturating_add(new.1),
+            known.2.min(new.2),
+            known.3.max(new.3),
+        );
+    }
+}
+
 /// Finds the runs in requests given as (end, failed, how many), in any order; `failing` is the ratio that anchors the bad state.
 #[must_use]
 pub fn find(requests: impl Iterator<Item = (i64, bool, u32)>, failing: f64) -> Vec<Run> {
-    let mut buckets: std::collections::BTreeMap<i64, (u32, u32, i64, i64)> =
-        std::collections::BTreeMap::new();
+    let mut buckets: BTreeMap<i64, Bucket> = BTreeMap::new();
+    // Nearly every request falls into the bucket of the one before.
+    let mut last: (i64, Bucket) = (i64::MIN, NOTHING);
     for (end_us, failed, count) in requests {
-        let bucket = buckets.entry(end_us.div_euclid(BUCKET_US)).or_insert((0, 0, i64::MAX, i64::MIN));
+        let at = end_us.div_euclid(BUCKET_US);
+        if at != last.0 {
+            put(&mut buckets, std::mem::replace(&mut last, (at, NOTHING)));
+        }
+        let bucket = &mut last.1;
         bucket.1 = bucket.1.saturating_add(count);
         if failed {
             bucket.0 = bucket.0.saturating_add(count);
@@ -41,6 +65,7 @@ pub fn find(requests: impl Iterator<Item = (i64, bool, u32)>, failing: f64) -> V
             bucket.3 = bucket.3.max(end_us);
         }
     }
+    put(&mut buckets, last);
     let enter = (buckets.len().max(2) as f64).ln();
     // Empty buckets cost nothing in either state, so only the filled ones are walked.
     let cost =

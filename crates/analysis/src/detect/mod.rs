@@ -362,14 +362,9 @@ fn merge_relapses(found: &mut Vec<Found>) {
 fn classify(picture: &Picture<'_>, found: &mut [Found]) {
     for incident in found.iter_mut().filter(|incident| incident.kind == Kind::HttpErrorBurst) {
         let (from, to) = (incident.start_us - SECOND_US, incident.end_us + SECOND_US);
-        let failed: Vec<&Access> = picture
-            .events
-            .access
-            .iter()
-            .filter(|access| {
-                access.lane == Lane::Http && access.failed() && (from..=to).contains(&access.end_us)
-            })
-            .collect();
+        let answered =
+            || picture.events.access_between(from, to).iter().filter(|access| access.lane == Lane::Http);
+        let failed: Vec<&Access> = answered().filter(|access| access.failed()).collect();
         let refused = picture
             .events
             .nginx
@@ -386,12 +381,7 @@ fn classify(picture: &Picture<'_>, found: &mut [Found]) {
             .map(|access| access.count as usize)
             .sum::<usize>();
         let failed: usize = failed.iter().map(|access| access.count as usize).sum();
-        let served = picture.events.access.iter().filter(|access| {
-            access.lane == Lane::Http
-                && !access.failed()
-                && access.status != 499
-                && (from..=to).contains(&access.end_us)
-        });
+        let served = answered().filter(|access| !access.failed() && access.status != 499);
         let most_refused = 2 * refused.max(instant) >= failed.max(1);
         let served: usize = served.map(|access| access.count as usize).sum();
         if !most_refused || 2 * served > failed.max(1) * 3 {
@@ -456,9 +446,9 @@ fn add_restarts(picture: &Picture<'_>, found: &mut Vec<Found>) {
         }
         let failures: Vec<&Access> = picture
             .events
-            .access
+            .access_between(from, i64::MAX)
             .iter()
-            .filter(|access| access.failed() && access.end_us >= from && access.arrival_us() <= to)
+            .filter(|access| access.failed() && access.arrival_us() <= to)
             .collect();
         let first = failures.iter().map(|access| picture.arrival(access).max(stop - 10 * SECOND_US)).min();
         let last = failures.iter().map(|access| access.end_us).max();
@@ -534,10 +524,11 @@ fn add_bus_incidents(picture: &Picture<'_>, found: &mut Vec<Found>) {
         .into_iter()
         .map(|run| {
             let from_us = run.first_us - GAP_US;
-            let start_us = bus()
+            let near = picture.events.access_between(from_us, run.last_us).iter();
+            let start_us = near
+                .filter(|access| access.lane == Lane::Bus)
                 .filter(|access| {
-                    access.failed() && (run.first_us..=run.last_us).contains(&access.end_us)
-                        || picture.hung_handshake(access) && (from_us..=run.last_us).contains(&access.end_us)
+                    access.failed() && access.end_us >= run.first_us || picture.hung_handshake(access)
                 })
                 .map(|access| picture.arrival(access))
                 .min()

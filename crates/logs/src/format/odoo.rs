@@ -55,7 +55,7 @@ impl Format for Odoo {
         header_start(line).is_some() || dialects::starts(line)
     }
 
-    fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+    fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let text: &'a [u8] = &raw.text;
         if raw.orphan {
             return Err("no_header");
@@ -63,7 +63,7 @@ impl Format for Odoo {
         let Some((pid, level, rest)) = header_start(text) else {
             return dialects::parse(text, raw.outer, raw.pid);
         };
-        let us = date_time_us(text).ok_or("bad_timestamp")?;
+        let us = memory.date_time.read(text, date_time_us).ok_or("bad_timestamp")?;
         let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;
         let stamp = Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000);
         let first = rest.get(..memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);

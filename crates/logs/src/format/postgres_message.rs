@@ -14,7 +14,7 @@ use nom::{IResult, Parser};
 use super::postgres_translations;
 use crate::record::{Cancellation, PostgresEvent, Termination};
 use crate::timestamp::{
-    SECOND_US, Stamp, Zone, abbreviation_offset_s, begins_with_shape, date_time_us, fraction_us,
+    LastTime, SECOND_US, Stamp, Zone, abbreviation_offset_s, begins_with_shape, date_time_us, fraction_us,
     leading_number,
 };
 
@@ -24,7 +24,12 @@ const SEARCHED_SQL_BYTES: usize = 4096;
 /// `YYYY-MM-DD HH:MM:SS[.mmm][ ZONE]` at the start of `bytes` and the bytes used. The zone is an abbreviation or
 /// a bare offset; one that is not known for sure leaves the stamp local.
 pub(super) fn stamp(bytes: &[u8]) -> Option<(Stamp, usize)> {
-    let base = date_time_us(bytes)?;
+    next_stamp(bytes, &mut LastTime::default())
+}
+
+/// The [`stamp`] of the next of many records.
+pub(super) fn next_stamp(bytes: &[u8], last: &mut LastTime<i64, 19>) -> Option<(Stamp, usize)> {
+    let base = last.read(bytes, date_time_us)?;
     let (fraction, fraction_length, resolution_us) = fraction_us(bytes.get(19..).unwrap_or_default());
     let used = 19 + fraction_length;
     let local = base.saturating_add(fraction);

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::postgres_message::classify;
+use super::postgres_message::{classify, looks_like_stamp};
 use super::postgres_translations::severity;
 use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
@@ -58,6 +58,8 @@ pub const FORMAT: Definition = Definition {
     ],
 };
 
+/// Length of `YYYY-MM-DD HH:MM:SS`.
+const STAMP_BYTES: usize = 19;
 /// The severity is looked for in this many bytes of a line.
 const LONGEST_PREFIX: usize = 512;
 /// The longest severity, in bytes (`ПРЕДУПРЕЖДЕНИЕ`, `比致命错误还过分的错误`).
@@ -75,7 +77,10 @@ struct Cut<'a> {
 /// Finds `SEVERITY:  ` in the first bytes of a record.
 fn cut(record: &[u8]) -> Option<Cut<'_>> {
     let head = record.get(..record.len().min(LONGEST_PREFIX))?;
-    memchr_iter(b':', head).find_map(|at| {
+    // The colons of a clock have digits behind them.
+    let clock = if looks_like_stamp(head) { STAMP_BYTES } else { 0 };
+    memchr_iter(b':', head.get(clock..)?).find_map(|at| {
+        let at = clock + at;
         let (message, two_blanks) = match record.get(at.checked_add(1)?..)? {
             [b' ', b' ', message @ ..] => (message, true),
             // Carriers strip the blanks of a severity that stands alone.
@@ -260,8 +265,8 @@ pub(crate) fn any(context: &Context) -> Box<dyn Format> {
 }
 
 impl StderrLog {
-    fn prefix_of<'a>(&self, printed: &'a [u8]) -> Option<Fields<'a>> {
-        self.prefix.read(printed).or_else(|| any_prefix(printed))
+    fn prefix_of<'a>(&self, printed: &'a [u8], memory: &mut Memory) -> Option<Fields<'a>> {
+        self.prefix.read_next(printed, &mut memory.date_time).or_else(|| any_prefix(printed))
     }
 }
 
@@ -285,7 +290,7 @@ impl Format for StderrLog {
         cut(rest).is_some_and(|cut| begins(&cut, part.is_some(), Some(&self.prefix)))
     }
 
-    fn parse<'a>(&self, raw: &'a Raw<'_>, _memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+    fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let (record, part): (&'a [u8], _) = without_sequence(&raw.text);
         if record.trim_ascii().is_empty() {
             return Ok(Record::Structure);
@@ -294,7 +299,7 @@ impl Format for StderrLog {
             return if is_start_script(record) { Ok(Record::Structure) } else { Err("no_prefix") };
         }
         let cut = cut(record).ok_or("no_severity")?;
-        let fields = self.prefix_of(cut.prefix).ok_or("bad_prefix")?;
+        let fields = self.prefix_of(cut.prefix, memory).ok_or("bad_prefix")?;
         let stamp = fields.stamp.or(raw.outer).ok_or("no_timestamp")?;
         let (sql_state, message) = match verbose_state(cut.severity, cut.message) {
             Some(found) => found,

@@ -133,6 +133,10 @@ const SEVERITIES: [&[&str]; 14] = [
 
 /// The English name of a printed severity.
 pub(super) fn severity(word: &[u8]) -> Option<&'static [u8]> {
+    // Nearly every record.
+    if word == b"LOG" {
+        return Some(b"LOG");
+    }
     let known = SEVERITIES.iter().find(|names| names.iter().any(|name| name.as_bytes() == word))?;
     known.first().map(|name| name.as_bytes())
 }

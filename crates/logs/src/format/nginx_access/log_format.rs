@@ -556,7 +556,7 @@ impl LogFormat {
         &self,
         line: &'a [u8],
         outer: Option<Stamp>,
-        last: &mut LastTime<26>,
+        last: &mut LastTime<Stamp, 26>,
     ) -> Option<AccessRecord<'a>> {
         let mut fields = Fields::default();
         match &self.body {

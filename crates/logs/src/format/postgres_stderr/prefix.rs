@@ -2,9 +2,9 @@
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::super::postgres_message::{looks_like_stamp, stamp};
+use super::super::postgres_message::{looks_like_stamp, next_stamp, stamp};
 use super::super::strip_literal;
-use crate::timestamp::{SECOND_US, Stamp, digits, fraction_us};
+use crate::timestamp::{LastTime, SECOND_US, Stamp, digits, fraction_us};
 
 /// Prefixes seen in the field, tried after those of the bundle's own configuration. `%m` also reads `%t`.
 const COMMON_PREFIXES: [&str; 34] = [
@@ -146,6 +146,15 @@ impl Prefix {
 
     /// Reads a whole printed prefix; `None` if it is not one of this pattern.
     pub(super) fn read<'a>(&self, printed: &'a [u8]) -> Option<Fields<'a>> {
+        self.read_next(printed, &mut LastTime::default())
+    }
+
+    /// Reads the next of many prefixes.
+    pub(super) fn read_next<'a>(
+        &self,
+        printed: &'a [u8],
+        last_time: &mut LastTime<i64, 19>,
+    ) -> Option<Fields<'a>> {
         let mut fields = Fields::default();
         let mut rest = printed;
         let mut steps = self.0.as_slice();
@@ -155,6 +164,7 @@ impl Prefix {
                 Step::Literal(text) => rest = strip_literal(rest, text)?,
                 Step::SessionOnly if rest.is_empty() => return Some(fields),
                 Step::SessionOnly => {}
+                Step::Field(Kind::Time, 0) => rest = time(rest, last_time, &mut fields)?,
                 Step::Field(kind, width) => {
                     let next = later.iter().find(|step| !matches!(step, Step::SessionOnly));
                     let (next, last) = match next {
@@ -167,6 +177,14 @@ impl Prefix {
         }
         rest.is_empty().then_some(fields)
     }
+}
+
+/// Reads the time at the start of `rest`, and gives what follows.
+fn time<'a>(rest: &'a [u8], last: &mut LastTime<i64, 19>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
+    // A comma before the milliseconds is Python's.
+    let (found, used) = next_stamp(rest, last).filter(|_| rest.get(19) != Some(&b','))?;
+    fields.stamp = Some(found);
+    rest.get(used..)
 }
 
 /// Reads one field at the start of `rest`, before the literal `next`, and gives what follows.
@@ -182,10 +200,7 @@ fn field<'a>(
         if width > 0 { rest.iter().take_while(|byte| **byte == b' ').count().min(width) } else { 0 };
     let body = rest.get(padding..)?;
     if kind == Kind::Time {
-        // A comma before the milliseconds is Python's.
-        let (found, used) = stamp(body).filter(|_| body.get(19) != Some(&b','))?;
-        fields.stamp = Some(found);
-        return body.get(used..);
+        return time(body, &mut LastTime::default(), fields);
     }
     // A padded field is at least as wide as its padding says.
     let from = width.min(rest.len()).saturating_sub(padding);
