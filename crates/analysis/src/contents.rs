@@ -70,16 +70,17 @@ impl Contents {
         }
     }
 
-    /// Adds those of what follows in the same input.
-    pub fn append(&mut self, mut later: Contents) {
+    /// Adds those of what follows in the same input, and leaves nothing there but the memory of its list.
+    pub fn append(&mut self, later: &mut Contents) {
         let level = self.level.max(later.level);
         self.thin(level);
         later.thin(level);
         self.fine |= later.fine;
         self.list.append(&mut later.list);
-        for (stretch, digest) in later.digests.into_iter().chain(later.last) {
+        for (stretch, digest) in std::mem::take(&mut later.digests).into_iter().chain(later.last.take()) {
             self.digests.entry(stretch).or_default().add(digest);
         }
+        *later = Contents { list: std::mem::take(&mut later.list), ..Contents::default() };
     }
 
     /// Keeps sums for the stretches of `level` only.

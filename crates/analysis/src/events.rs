@@ -414,13 +414,13 @@ pub struct Statistics {
     pub line: u64,
 }
 
-/// Adds `later` behind `list`, each changed before. A list that is the first one stays where it lies in memory.
-fn add<T>(list: &mut Vec<T>, mut later: Vec<T>, change: impl FnMut(&mut T)) {
+/// Moves `later` behind `list`, each changed before. A list that is the first one stays where it lies in memory.
+fn add<T>(list: &mut Vec<T>, later: &mut Vec<T>, change: impl FnMut(&mut T)) {
     later.iter_mut().for_each(change);
     if list.is_empty() {
-        *list = later;
+        std::mem::swap(list, later);
     } else {
-        list.append(&mut later);
+        list.append(later);
     }
 }
 
@@ -445,24 +445,24 @@ pub struct Events {
 }
 
 impl Events {
-    /// Appends the events of what follows.
-    pub fn append(&mut self, later: Events) {
+    /// Appends the events of what follows. Gives back what held them, empty: its memory may serve again.
+    pub fn append(&mut self, mut later: Events) -> Events {
         let mut renumbering = Renumbering::new(&later.texts, &mut self.texts);
         let mut text = |number: u32| renumbering.number(number);
-        let mut snapshots = later.snapshots;
+        let mut snapshots = std::mem::take(&mut later.snapshots);
         for session in snapshots.iter_mut().flat_map(|snapshot| &mut snapshot.sessions) {
             session.application = text(session.application);
             session.query = text(session.query);
         }
-        add(&mut self.access, later.access, |event| {
+        add(&mut self.access, &mut later.access, |event| {
             event.path = text(event.path);
             event.method = text(event.method);
         });
-        add(&mut self.served, later.served, |event| {
+        add(&mut self.served, &mut later.served, |event| {
             event.path = text(event.path);
             event.method = text(event.method);
         });
-        add(&mut self.odoo, later.odoo, |event| match &mut event.fact {
+        add(&mut self.odoo, &mut later.odoo, |event| match &mut event.fact {
             OdooFact::Timeout { class: number, .. }
             | OdooFact::ThreadTimeout { thread: number, .. }
             | OdooFact::Alive { class: number, .. }
@@ -471,21 +471,23 @@ impl Events {
             | OdooFact::CronEnd { job: number, .. } => *number = text(*number),
             _ => {}
         });
-        add(&mut self.nginx, later.nginx, |event| event.path = text(event.path));
-        add(&mut self.postgres, later.postgres, |event| {
+        add(&mut self.nginx, &mut later.nginx, |event| event.path = text(event.path));
+        add(&mut self.postgres, &mut later.postgres, |event| {
             event.application = text(event.application);
             event.query = text(event.query);
             if let PostgresFact::Duration { query, .. } | PostgresFact::Plan { query, .. } = &mut event.fact {
                 *query = text(*query);
             }
         });
-        add(&mut self.host, later.host, |_| {});
-        add(&mut self.probes, later.probes, |probe| probe.target = text(probe.target));
-        add(&mut self.kernel, later.kernel, |kill| kill.name = text(kill.name));
-        add(&mut self.settings, later.settings, |_| {});
-        add(&mut self.statistics, later.statistics, |row| row.query = text(row.query));
-        self.contents.append(later.contents);
+        add(&mut self.host, &mut later.host, |_| {});
+        add(&mut self.probes, &mut later.probes, |probe| probe.target = text(probe.target));
+        add(&mut self.kernel, &mut later.kernel, |kill| kill.name = text(kill.name));
+        add(&mut self.settings, &mut later.settings, |_| {});
+        add(&mut self.statistics, &mut later.statistics, |row| row.query = text(row.query));
+        self.contents.append(&mut later.contents);
         snapshots.into_iter().for_each(|snapshot| self.add_snapshot(snapshot));
+        later.texts.clear();
+        later
     }
 
     /// Requests at nginx that ended in a span, its ends included; requests must be in order of time.

@@ -101,21 +101,25 @@ impl Room {
 }
 
 impl Partial {
-    /// Nothing yet of a stretch whose whole is thinned out to `level` already: the stretch is at once.
+    /// Nothing yet of a stretch whose whole is thinned out to `level` already: the stretch is at once. Its events will lie
+    /// where `emptied` ones lay.
     #[must_use]
-    pub fn keeping(level: u8, keep: &Keep) -> Self {
-        let mut partial = Partial { level, spared: Arc::clone(&keep.spared), ..Partial::default() };
+    pub fn keeping(level: u8, keep: &Keep, emptied: Events) -> Self {
+        let spared = Arc::clone(&keep.spared);
+        let mut partial = Partial { level, spared, events: emptied, ..Partial::default() };
         partial.events.contents.thin(level);
         partial
     }
 
-    /// Adds what follows in the same input, and thins the whole out where there are too many records.
-    pub fn merge_within(&mut self, later: Partial, keep: &Keep) {
+    /// Adds what follows in the same input, and thins the whole out where there are too many records. Gives back what held
+    /// the events, empty.
+    pub fn merge_within(&mut self, later: Partial, keep: &Keep) -> Events {
         keep.room.met.fetch_add(later.size() as u64, Ordering::Relaxed);
-        self.merge(later);
+        let emptied = self.merge(later);
         if keep.room.is_full() {
             self.fit(keep.most, true);
         }
+        emptied
     }
 
     /// Takes its place among all inputs, of which it was not read with.
@@ -178,10 +182,10 @@ impl Partial {
         }
     }
 
-    /// Adds what follows in the same input.
-    pub fn merge(&mut self, later: Partial) {
+    /// Adds what follows in the same input. Gives back what held the events, empty.
+    pub fn merge(&mut self, later: Partial) -> Events {
         self.ledger.merge(&later.ledger);
-        self.events.append(later.events);
+        let emptied = self.events.append(later.events);
         self.span = match (self.span, later.span) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
             (a, b) => a.or(b),
@@ -192,6 +196,7 @@ impl Partial {
         self.presence.merge(later.presence);
         self.undated += later.undated;
         self.level = self.level.max(later.level);
+        emptied
     }
 
     fn see(&mut self, stamp: Stamp, line: u64) -> i64 {

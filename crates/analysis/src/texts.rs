@@ -57,6 +57,16 @@ impl From<Texts> for Vec<String> {
 }
 
 impl Texts {
+    /// Forgets all texts but the empty one, and keeps the memory.
+    pub fn clear(&mut self) {
+        let Texts { all, ends, index, short } = self;
+        all.clear();
+        ends.clear();
+        index.clear();
+        *short = [0; 8];
+        self.push("", hash(b""));
+    }
+
     /// The number of `text`, added if new.
     pub fn add(&mut self, text: &str) -> u32 {
         self.add_lossy(text.as_bytes())

@@ -6,12 +6,13 @@ use rayon::prelude::*;
 use stormtrace_logs::block::{self, Block, Blocks, Recipe};
 use stormtrace_logs::container::{amount, base_name, describe_damage};
 use stormtrace_logs::detect::{self, SAMPLE_BYTES, Wanted};
-use stormtrace_logs::format::{Context, Memory, Source};
+use stormtrace_logs::format::{self, Context, Memory};
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::line::{self, Lines};
 use stormtrace_logs::{binary, routes, text};
 
 use super::{Input, Options, walk::Leaf};
+use crate::events::Events;
 use crate::fold::{Keep, Partial};
 use crate::parts;
 use crate::report::RunnerUp;
@@ -22,7 +23,7 @@ pub const TOLD: &str = "told to be";
 /// One format of a file, read.
 struct OneFormat {
     format: String,
-    source: Option<Source>,
+    source: Option<format::Source>,
     score: f64,
     partial: Partial,
 }
@@ -189,6 +190,9 @@ fn words(count: u64, what: &str) -> String {
 /// Blocks that are folded together while as many are read, for each thread.
 const BLOCKS_PER_THREAD: usize = 4;
 
+/// A block, and what held the events of one before it.
+type Work = (Block, Events);
+
 /// Folds all blocks of one input; the result is in file order. While some blocks are folded, in parallel where the format
 /// allows, the next ones are read, hashed and unpacked.
 fn fold<R: Read + Send>(
@@ -199,82 +203,90 @@ fn fold<R: Read + Send>(
     keep: &Keep,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Partial {
-    let mut blocks = Blocks::new(head, reader, recipe, options.block_bytes);
-    let mut whole = Partial::keeping(0, keep);
+    let mut source = Source {
+        blocks: Blocks::new(head, reader, recipe, options.block_bytes),
+        emptied: Vec::new(),
+        errors: Vec::new(),
+    };
+    let mut whole = Partial::keeping(0, keep, Events::default());
     let mut memory = Memory::default();
     let sequential = recipe.format.sequential();
     let at_once = BLOCKS_PER_THREAD * rayon::current_num_threads().max(1);
-    let mut errors = Vec::new();
-    let mut batch = next_blocks(&mut blocks, 1, &mut errors);
+    let mut batch = source.next(1);
     let mut folded = Vec::new();
     while !batch.is_empty() {
         let memory = sequential.then_some(&mut memory);
         let level = whole.level;
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
-        if blocks.ended() {
-            merge(&mut whole, folded, &mut blocks, keep);
+        if source.blocks.ended() {
+            source.merge(&mut whole, folded, keep);
             folded = fold_blocks(batch, recipe, level, keep, memory);
-            batch = next_blocks(&mut blocks, at_once, &mut errors);
+            batch = source.next(at_once);
             continue;
         }
         (batch, folded) = rayon::join(
             || {
-                merge(&mut whole, folded, &mut blocks, keep);
-                next_blocks(&mut blocks, at_once, &mut errors)
+                source.merge(&mut whole, folded, keep);
+                source.next(at_once)
             },
             || fold_blocks(batch, recipe, level, keep, memory),
         );
     }
-    merge(&mut whole, folded, &mut blocks, keep);
-    errors.into_iter().for_each(damaged);
+    source.merge(&mut whole, folded, keep);
+    source.errors.into_iter().for_each(damaged);
     whole
 }
 
-fn merge<R: Read>(
-    whole: &mut Partial,
-    folded: Vec<(Block, Partial)>,
-    blocks: &mut Blocks<'_, R>,
-    keep: &Keep,
-) {
-    for (block, partial) in folded {
-        whole.merge_within(partial, keep);
-        blocks.recycle(block);
-    }
+/// Where blocks come from, and memory goes back to.
+struct Source<'r, R> {
+    blocks: Blocks<'r, R>,
+    emptied: Vec<Events>,
+    errors: Vec<io::Error>,
 }
 
-/// The next `most` blocks, fewer at the end.
-fn next_blocks<R: Read>(blocks: &mut Blocks<'_, R>, most: usize, errors: &mut Vec<io::Error>) -> Vec<Block> {
-    let mut batch = Vec::new();
-    while batch.len() < most {
-        match blocks.next_block() {
-            Ok(Some(block)) => batch.push(block),
-            Ok(None) => break,
-            Err(error) => errors.push(error),
+impl<R: Read> Source<'_, R> {
+    /// The next `most` blocks, fewer at the end.
+    fn next(&mut self, most: usize) -> Vec<Work> {
+        let mut batch = Vec::new();
+        while batch.len() < most {
+            match self.blocks.next_block() {
+                Ok(Some(block)) => batch.push((block, self.emptied.pop().unwrap_or_default())),
+                Ok(None) => break,
+                Err(error) => self.errors.push(error),
+            }
+        }
+        batch
+    }
+
+    /// Merges folded blocks into the whole.
+    fn merge(&mut self, whole: &mut Partial, folded: Vec<(Block, Partial)>, keep: &Keep) {
+        for (block, partial) in folded {
+            self.emptied.push(whole.merge_within(partial, keep));
+            self.blocks.recycle(block);
         }
     }
-    batch
 }
 
 /// Folds each block by itself, one after the other if they share a memory. Their whole is thinned out to `level` already.
 fn fold_blocks(
-    batch: Vec<Block>,
+    batch: Vec<Work>,
     recipe: Recipe<'_>,
     level: u8,
     keep: &Keep,
     shared: Option<&mut Memory>,
 ) -> Vec<(Block, Partial)> {
-    let fold = |block: Block, memory: &mut Memory| {
-        let mut partial = Partial::keeping(level, keep);
+    let fold = |(block, emptied): Work, memory: &mut Memory| {
+        let mut partial = Partial::keeping(level, keep, emptied);
         let mut ledger = std::mem::take(&mut partial.ledger);
         block::records(&block, recipe, memory, &mut ledger, &mut |item| partial.add(item));
         partial.ledger = ledger;
         (block, partial)
     };
     match shared {
-        Some(memory) => batch.into_iter().map(|block| fold(block, memory)).collect(),
+        Some(memory) => batch.into_iter().map(|work| fold(work, memory)).collect(),
         None if batch.len() == 1 => {
-            batch.into_iter().map(|block| fold(block, &mut Memory::default())).collect()
+            batch.into_iter().map(|work| fold(work, &mut Memory::default())).collect()
         }
-        None => batch.into_par_iter().map(|block| fold(block, &mut Memory::default())).collect(),
+        None => batch.into_par_iter().map(|work| fold(work, &mut Memory::default())).collect(),
     }
 }

@@ -143,6 +143,17 @@ fn strip_literal<'a>(input: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
     }
 }
 
+/// Splits `METHOD TARGET HTTP/1.1`, as nearly every request.
+fn http_1_request(request: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, &[b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]) = request.split_last_chunk()?
+    else {
+        return None;
+    };
+    let length = head.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count();
+    let (method @ [_, ..], [b' ', target @ ..]) = head.split_at_checked(length)? else { return None };
+    (major != b' ' && minor != b' ' && !target.is_empty()).then_some((method, target))
+}
+
 /// The beginning of a file, with its carrier peeled, for detection.
 #[derive(Debug)]
 pub struct Sample<'a> {

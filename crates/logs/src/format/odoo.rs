@@ -9,7 +9,7 @@ use nom::character::complete::{char, digit1};
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
+use super::{Claim, Context, Format, Memory, Raw, Sample, Source, http_1_request};
 use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
 use crate::timestamp::{Stamp, begins_with_shape, date_time_us, digits, leading_number};
 
@@ -66,10 +66,19 @@ impl Format for Odoo {
         let us = memory.date_time.read(text, date_time_us).ok_or("bad_timestamp")?;
         let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;
         let stamp = Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000);
-        let first = rest.get(..memchr(b'\n', rest).unwrap_or(rest.len())).unwrap_or(rest);
+        // Most are one line; of the others the names stand in the first.
+        let (first, detail) = split_line(rest);
         let (database, logger, message) = names(first).ok_or("truncated_header")?;
         let body = rest.get(first.len().saturating_sub(message.len())..).unwrap_or_default();
-        record(stamp, pid, level, database, logger, body)
+        of_lines(stamp, pid, level, [database, logger], [message, detail, body])
+    }
+}
+
+/// The first line, and the lines behind it.
+fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr(b'\n', text).and_then(|at| text.split_at_checked(at)) {
+        Some((first, later)) => (first, later.get(1..).unwrap_or_default()),
+        None => (text, b"".as_slice()),
     }
 }
 
@@ -82,10 +91,18 @@ pub(super) fn record<'a>(
     logger: &'a [u8],
     body: &'a [u8],
 ) -> Result<Record<'a>, &'static str> {
-    let (message, detail) = match memchr(b'\n', body).and_then(|at| body.split_at_checked(at)) {
-        Some((message, detail)) => (message, detail.get(1..).unwrap_or_default()),
-        None => (body, b"".as_slice()),
-    };
+    let (message, detail) = split_line(body);
+    of_lines(stamp, pid, level, [database, logger], [message, detail, body])
+}
+
+/// A record whose message is split from its later lines.
+fn of_lines<'a>(
+    stamp: Stamp,
+    pid: u32,
+    level: Level,
+    [database, logger]: [&'a [u8]; 2],
+    [message, detail, body]: [&'a [u8]; 3],
+) -> Result<Record<'a>, &'static str> {
     let message = message.trim_ascii_end();
     let mut record = OdooRecord {
         stamp,
@@ -234,6 +251,9 @@ fn performance(input: &[u8]) -> Option<Columns<'_>> {
 
 /// Splits `METHOD TARGET VERSION`; the target of a bad client may hold blanks and quotes.
 fn method_and_target(request: &[u8]) -> (&[u8], &[u8]) {
+    if let Some(common) = http_1_request(request) {
+        return common;
+    }
     let (method, target) = match memchr(b' ', request).and_then(|at| request.split_at_checked(at)) {
         Some((method, rest)) if method.iter().all(u8::is_ascii_uppercase) => {
             (method, rest.get(1..).unwrap_or_default())

@@ -72,6 +72,8 @@ struct Cut<'a> {
     message: &'a [u8],
     /// Two blanks stand behind the severity, as the server writes it. Copies may have lost one.
     two_blanks: bool,
+    /// The prefix begins with date and time.
+    stamped: bool,
 }
 
 /// Finds `SEVERITY:  ` in the first bytes of a record.
@@ -97,7 +99,10 @@ fn cut(record: &[u8]) -> Option<Cut<'_>> {
             .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || !byte.is_ascii())
             .count();
         let (prefix, word) = before.split_at_checked(before.len().checked_sub(length)?)?;
-        Some(Cut { prefix, severity: severity(word)?, message, two_blanks })
+        let severity = severity(word)?;
+        // A comma before the milliseconds is Python's.
+        let stamped = clock > 0 && prefix.len() >= clock && prefix.get(clock) != Some(&b',');
+        Some(Cut { prefix, severity, message, two_blanks, stamped })
     })
 }
 
@@ -237,6 +242,7 @@ fn begins(cut: &Cut<'_>, numbered: bool, own: Option<&Prefix>) -> bool {
         return false;
     }
     numbered
+        || cut.stamped
         || stamp_at(cut.prefix).is_some()
         || epoch_first(cut.prefix)
         || own.is_some_and(|prefix| prefix.has_time() && prefix.read(cut.prefix).is_some())

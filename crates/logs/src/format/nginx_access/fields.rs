@@ -3,6 +3,7 @@
 use memchr::memchr;
 
 use super::log_format::Class;
+use crate::format::http_1_request;
 use crate::record::AccessRecord;
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
@@ -112,17 +113,8 @@ pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
 /// Method and target of a request line `METHOD SP target [SP HTTP/x]`; both empty for garbage.
 pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
     let split = || {
-        // `GET /web HTTP/1.1`, as nearly every request.
-        if let Some((head, &[b' ', b'H', b'T', b'T', b'P', b'/', _, b'.', minor])) =
-            request.split_last_chunk()
-            && minor != b' '
-        {
-            let length = head.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count();
-            if let Some((method @ [_, ..], [b' ', target @ ..])) = head.split_at_checked(length)
-                && !target.is_empty()
-            {
-                return Some((method, target));
-            }
+        if let Some(common) = http_1_request(request) {
+            return Some(common);
         }
         let (method, rest) = request.split_at_checked(memchr(b' ', request)?)?;
         let named = !method.is_empty()
