@@ -91,18 +91,16 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 /// The most requests in flight in each bucket.
 #[allow(clippy::indexing_slicing)] // bounded by `buckets`
 fn in_flight(events: &Events, line: &mut Timeline, from: i64, bucket_us: i64) {
-    let mut steps: Vec<(i64, i64)> = Vec::new();
-    for access in
-        events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some())
-    {
-        let count = i64::from(access.count);
-        steps.push((access.arrival_us(), count));
-        steps.push((access.end_us, -count));
-    }
+    let timed =
+        events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some());
+    // Ends are in order: a stable sort makes use of that.
+    let ends = timed.clone().map(|access| (access.end_us, -i64::from(access.count)));
+    let starts = timed.map(|access| (access.arrival_us(), i64::from(access.count)));
+    let mut steps: Vec<(i64, i64)> = ends.chain(starts).collect();
     if steps.is_empty() {
         return;
     }
-    steps.sort_unstable();
+    steps.sort();
     let mut level = 0i64;
     let mut next = 0;
     for index in 0..line.buckets {

@@ -7,28 +7,35 @@ pub struct Level {
     steps: Vec<(i64, i64)>,
 }
 
+/// The level from an instant on.
+fn step(steps: &mut Vec<(i64, i64)>, us: i64, level: i64) {
+    match steps.last_mut() {
+        Some(last) if last.0 == us => last.1 = level,
+        _ => steps.push((us, level)),
+    }
+}
+
 impl Level {
     /// Counts `intervals` (start, end; µs), clipped to `from ..= to`. Empty and reversed ones count nothing.
     #[must_use]
     pub fn of(intervals: impl Iterator<Item = (i64, i64)>, from: i64, to: i64) -> Self {
-        let mut changes: Vec<(i64, i64)> = Vec::new();
-        for (start, end) in intervals {
-            let (start, end) = (start.max(from), end.min(to));
-            if start < end {
-                changes.push((start, 1));
-                changes.push((end, -1));
-            }
-        }
-        // Ends are in order already, starts nearly: a stable sort makes use of that.
-        changes.sort();
+        let (mut starts, mut ends): (Vec<i64>, Vec<i64>) = intervals
+            .map(|(start, end)| (start.max(from), end.min(to)))
+            .filter(|(start, end)| start < end)
+            .unzip();
+        starts.sort_unstable();
+        ends.sort_unstable();
         let mut steps: Vec<(i64, i64)> = Vec::new();
         let mut level = 0i64;
-        for (us, change) in changes {
-            level += change;
-            match steps.last_mut() {
-                Some(last) if last.0 == us => last.1 = level,
-                _ => steps.push((us, level)),
+        let mut starts = starts.into_iter().peekable();
+        for end in ends {
+            // Each has begun before it ends, so the last change of all is an end.
+            while let Some(start) = starts.next_if(|start| *start <= end) {
+                level += 1;
+                step(&mut steps, start, level);
             }
+            level -= 1;
+            step(&mut steps, end, level);
         }
         Level { steps }
     }
@@ -98,6 +105,11 @@ impl Level {
             }
         }
         stretches
+    }
+
+    /// Instants (µs) in order, and the level from each on.
+    pub fn steps(&self) -> impl Iterator<Item = (i64, i64)> + '_ {
+        self.steps.iter().copied()
     }
 
     /// Pieces of constant level: from, to (µs), level.

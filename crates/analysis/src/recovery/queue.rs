@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::events::Access;
+use crate::queue::level::Level;
 
 use super::criterion::{After, Bound, Criterion, LONGEST_SILENCE_US};
 use super::series::{Series, Span, over};
@@ -60,22 +61,14 @@ fn flights(after: &After<'_>, span: Span) -> Flights {
 
 /// Mean number of requests in flight in each step of a span; `None` where no request has a time.
 fn in_flight(flights: &[Span], span: Span) -> Option<Vec<f64>> {
-    let mut edges: Vec<(i64, i64)> = Vec::new();
-    for flight in flights {
-        let (from, to) = (flight.0.max(span.0), flight.1.min(span.1));
-        if from < to {
-            edges.push((from, 1));
-            edges.push((to, -1));
-        }
-    }
-    if edges.is_empty() {
+    let level = Level::of(flights.iter().copied(), span.0, span.1);
+    if level.is_empty() {
         return None;
     }
-    edges.sort_unstable();
     let steps = usize::try_from((span.1 - span.0) / STEP_US + 1).ok()?.min(1_000_000);
     let mut busy = vec![0.0; steps];
     let (mut at, mut flying) = (span.0, 0i64);
-    for (us, change) in edges {
+    for (us, level) in level.steps() {
         while at < us {
             let step = (at - span.0) / STEP_US;
             let until = us.min(span.0 + (step + 1) * STEP_US);
@@ -84,7 +77,7 @@ fn in_flight(flights: &[Span], span: Span) -> Option<Vec<f64>> {
             }
             at = until;
         }
-        flying += change;
+        flying = level;
     }
     Some(busy)
 }
