@@ -122,6 +122,16 @@ impl Partial {
         emptied
     }
 
+    /// Lets `add` add records that follow in the same input, and thins the whole out where there are too many.
+    pub fn add_within(&mut self, keep: &Keep, add: impl FnOnce(&mut Partial)) {
+        let before = self.size();
+        add(self);
+        keep.room.met.fetch_add(self.size().saturating_sub(before) as u64, Ordering::Relaxed);
+        if keep.room.is_full() {
+            self.fit(keep.most, true);
+        }
+    }
+
     /// Takes its place among all inputs, of which it was not read with.
     pub fn enter(&mut self, room: &Room, spared: Option<&Arc<Spans>>) {
         room.met.fetch_add(self.size() as u64, Ordering::Relaxed);

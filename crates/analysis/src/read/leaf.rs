@@ -211,12 +211,19 @@ fn fold<R: Read + Send>(
     let mut whole = Partial::keeping(0, keep, Events::default());
     let mut memory = Memory::default();
     let sequential = recipe.format.sequential();
-    let at_once = BLOCKS_PER_THREAD * rayon::current_num_threads().max(1);
+    // With one thread there are no parts to put together, and each block is folded while it is in the processor's cache.
+    let alone = rayon::current_num_threads() == 1;
+    let at_once = if alone { 1 } else { BLOCKS_PER_THREAD * rayon::current_num_threads() };
     let mut batch = source.next(1);
     let mut folded = Vec::new();
     while !batch.is_empty() {
         let memory = sequential.then_some(&mut memory);
         let level = whole.level;
+        if alone && level == 0 {
+            source.fold(&mut whole, batch, recipe, keep, memory);
+            batch = source.next(at_once);
+            continue;
+        }
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
         if source.blocks.ended() {
             source.merge(&mut whole, folded, keep);
@@ -256,6 +263,28 @@ impl<R: Read> Source<'_, R> {
             }
         }
         batch
+    }
+
+    /// Folds blocks into the whole itself, of which every record is kept.
+    fn fold(
+        &mut self,
+        whole: &mut Partial,
+        batch: Vec<Work>,
+        recipe: Recipe<'_>,
+        keep: &Keep,
+        shared: Option<&mut Memory>,
+    ) {
+        let mut own = Memory::default();
+        let memory = shared.unwrap_or(&mut own);
+        for (block, emptied) in batch {
+            whole.add_within(keep, |whole| {
+                let mut ledger = std::mem::take(&mut whole.ledger);
+                block::records(&block, recipe, memory, &mut ledger, &mut |item| whole.add(item));
+                whole.ledger = ledger;
+            });
+            self.blocks.recycle(block);
+            self.emptied.push(emptied);
+        }
     }
 
     /// Merges folded blocks into the whole.
