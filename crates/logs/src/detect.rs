@@ -109,7 +109,7 @@ pub fn detect_as(head: &[u8], name: &str, context: &Context, wanted: &Wanted) ->
         if told == Some(false) {
             continue;
         }
-        let (entries, share, enough) = peel_entries(head, *carrier, SAMPLE_ENTRIES);
+        let (entries, share, enough) = peel_entries(head, *carrier, SAMPLE_ENTRIES, told.is_some());
         if entries.is_empty() || (told.is_none() && !enough) {
             continue;
         }
@@ -145,17 +145,25 @@ pub(crate) fn peel_sample<'a>(
     carrier: &dyn Carrier,
     limit: usize,
 ) -> Option<(Vec<Peeled<'a>>, f64)> {
-    let (lines, share, enough) = peel_entries(head, carrier, limit);
+    let (lines, share, enough) = peel_entries(head, carrier, limit, false);
     enough.then_some((lines, share))
 }
 
-/// The first entries, the share that `carrier` understands, and whether that is enough to be taken for it.
-fn peel_entries<'a>(head: &'a [u8], carrier: &dyn Carrier, limit: usize) -> (Vec<Peeled<'a>>, f64, bool) {
+/// The first entries, the share that `carrier` understands, and whether that is enough to be taken for it; where it can no
+/// longer be, the rest is looked at only if it is `asked` for.
+fn peel_entries<'a>(
+    head: &'a [u8],
+    carrier: &dyn Carrier,
+    limit: usize,
+    asked: bool,
+) -> (Vec<Peeled<'a>>, f64, bool) {
     // The last line may be cut by the sample's end; leave it out unless it is the only one.
     let complete = match memchr::memrchr(b'\n', head) {
         Some(at) if head.len() >= SAMPLE_BYTES => head.get(..at).unwrap_or(head),
         _ => head.strip_suffix(b"\n").unwrap_or(head),
     };
+    // Entries not yet looked at, at most: that of the line before is, with each line.
+    let mut left = memchr::memchr_iter(b'\n', complete).count() + 2;
     let (mut tried, mut good) = (0u32, 0u32);
     let mut lines = Vec::new();
     let mut start = 0;
@@ -164,6 +172,12 @@ fn peel_entries<'a>(head: &'a [u8], carrier: &dyn Carrier, limit: usize) -> (Vec
     for end in memchr::memchr_iter(b'\n', complete).chain([complete.len()]) {
         let begin = std::mem::replace(&mut at, end + 1);
         let line = complete.get(begin..end).unwrap_or_default();
+        // Were all that can still come good, it would be too few.
+        let at_most = left.min(limit.saturating_sub(lines.len())) as f64;
+        if !asked && f64::from(good) + at_most < CARRIER_SHARE * (f64::from(tried) + at_most) {
+            return (lines, 0.0, false);
+        }
+        left -= 1;
         if !first && !carrier.starts_entry(line) {
             continue;
         }

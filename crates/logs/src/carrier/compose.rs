@@ -45,8 +45,10 @@ fn split(entry: &[u8], any: bool) -> Result<(&[u8], u64, &[u8]), &'static str> {
     }
     let service = |name| service(name).or_else(|| any.then_some(name));
     let Some((name, padded, rest)) = prefix(line) else {
-        let marker = memmem::find(line, b" exited with code ")
-            .is_some_and(|at| line.get(..at).is_some_and(|name| is_name(name) && service(name).is_some()));
+        let marker =
+            memchr(b' ', line).and_then(|at| line.split_at_checked(at)).is_some_and(|(name, rest)| {
+                rest.starts_with(b" exited with code ") && is_name(name) && service(name).is_some()
+            });
         return Err(if marker { "compose_marker" } else { "not_this_carrier" });
     };
     if name.len() == padded {

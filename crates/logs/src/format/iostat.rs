@@ -64,7 +64,8 @@ fn is_header(line: &[u8]) -> bool {
 
 fn is_devices(line: &[u8]) -> bool {
     let named = |name: &[u8]| matches!(name, b"Device" | b"Device:");
-    (tokens(line).next().is_some_and(named) || tokens(line).last().is_some_and(named))
+    let last = || line.rsplit(u8::is_ascii_whitespace).find(|token| !token.is_empty());
+    (tokens(line).next().is_some_and(named) || last().is_some_and(named))
         && tokens(line).any(|token| matches!(token, b"tps" | b"r/s" | b"%util"))
 }
 

@@ -1,6 +1,8 @@
 //! The kernel's own log, for the out-of-memory killer (formats.md 4): `journalctl -k`, `/var/log/kern.log`,
 //! `dmesg -T`.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::curl_probe::date_output;
@@ -50,9 +52,12 @@ pub struct Kernel;
 
 /// Lines that only the out-of-memory killer writes.
 fn out_of_memory(line: &[u8]) -> bool {
-    [b"Killed process ".as_slice(), b"oom-kill:", b" invoked oom-killer:", b"oom_reaper:"]
-        .iter()
-        .any(|mark| memmem::find(line, mark).is_some())
+    /// Looked for in every line, so prepared once.
+    static MARKS: LazyLock<[memmem::Finder<'static>; 4]> = LazyLock::new(|| {
+        let marks = ["Killed process ", "oom-kill:", " invoked oom-killer:", "oom_reaper:"];
+        marks.map(memmem::Finder::new)
+    });
+    MARKS.iter().any(|mark| mark.find(line).is_some())
 }
 
 /// Lines that look like the kernel's.

@@ -63,6 +63,9 @@ impl Statements {
         if line.len() > 8192 {
             return None;
         }
+        if !line.split(|byte| *byte == b',').any(|name| name.trim_ascii() == b"query") {
+            return None;
+        }
         let names: Vec<&[u8]> = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
         let find = |wanted: &[&[u8]]| names.iter().position(|name| wanted.contains(name));
         let query = find(&[b"query"])?;

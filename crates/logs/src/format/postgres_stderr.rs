@@ -11,6 +11,7 @@ use super::postgres_message::{classify, looks_like_stamp};
 use super::postgres_translations::severity;
 use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{PostgresRecord, Record};
+use crate::timestamp::LastTime;
 use prefix::{Fields, Prefix, any_prefix, common, epoch_first, stamp_at};
 
 mod prefix;
@@ -214,8 +215,9 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
             continue;
         };
         let mut found = begins(&cut, part.is_some(), None);
+        let mut time = LastTime::default();
         for (prefix, count) in candidates.iter().zip(counts.iter_mut()) {
-            if prefix.read(cut.prefix).is_some() {
+            if prefix.read_next(cut.prefix, &mut time).is_some() {
                 *count += 1;
                 // A pattern of the bundle is trusted even if it prints no time.
                 found |= cut.two_blanks && !cut.prefix.is_empty() && prefix.has_time();

@@ -87,14 +87,16 @@ pub struct Sar {
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
     // Both print `%steal` and `%irq`, in different order.
-    let is_mpstat = sample.lines.iter().find_map(|line| {
+    let has_columns = |line: &&Cow<'_, [u8]>| memchr::memchr(b'%', line).is_some();
+    let is_mpstat = sample.lines.iter().filter(has_columns).find_map(|line| {
         let at = |name: &[u8]| tokens(line).position(|token| token == name);
         Some(at(b"%irq")? < at(b"%steal")?)
     });
     // pidstat has the same head and clock, and a row for each process.
+    let command = memchr::memmem::Finder::new("Command");
     let is_pidstat = |line: &Cow<'_, [u8]>| {
         let has = |name: &[u8]| tokens(line).any(|token| token == name);
-        has(b"Command") && (has(b"PID") || has(b"TGID"))
+        command.find(line).is_some() && has(b"Command") && (has(b"PID") || has(b"TGID"))
     };
     if sample.lines.iter().any(is_pidstat) {
         return None;

@@ -101,7 +101,8 @@ impl Format for Vmstat {
             return Ok(Record::Structure);
         }
         let headed = !memory.columns.is_empty();
-        let count = tokens(line).count();
+        // More than any vmstat has.
+        let count = tokens(line).take(64).count();
         let dated = tokens(line).nth(count.saturating_sub(2)).is_some_and(|token| token.contains(&b'-'));
         let numbers = if dated { count.saturating_sub(2) } else { count };
         let columns = if headed { &memory.columns } else { &self.columns };

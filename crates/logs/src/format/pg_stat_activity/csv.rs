@@ -103,9 +103,8 @@ fn header(line: &[u8]) -> Option<Vec<Column>> {
         !name.is_empty()
             && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'?'))
     };
-    let names: Vec<&[u8]> =
-        line.trim_ascii().split(|byte| *byte == b',').map(|name| name.trim_ascii()).collect();
-    names.iter().all(|name| plain(name)).then(|| columns(names.into_iter()))?
+    let names = || line.trim_ascii().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    names().all(plain).then(|| columns(names()))?
 }
 
 /// CSV with one session a row and the time of the sample in a column.
