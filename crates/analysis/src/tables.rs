@@ -1,5 +1,6 @@
 //! Event tables: requests by endpoint, statements by fingerprint. The one place that knows polars.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use polars::prelude::{Column, DataFrame, PolarsResult};
@@ -15,33 +16,46 @@ use crate::waits::Waits;
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// A lane with a method and a route.
-type Key<'e> = (Lane, &'e str, &'e str);
-
-/// The number of each request's endpoint, and what the endpoints are, in the order in which they are first met.
-fn numbered<'e>(events: &'e Events, routes: &'e [String]) -> (Vec<u32>, Vec<Key<'e>>) {
-    let mut numbers: FxHashMap<Key<'e>, u32> = FxHashMap::default();
-    let mut keys = Vec::new();
-    let number = |access: &Access| {
-        let route = routes.get(access.path as usize).map_or("", String::as_str);
-        let key = (access.lane, events.texts.get(access.method), route);
-        *numbers.entry(key).or_insert_with(|| {
-            keys.push(key);
-            u32::try_from(keys.len() - 1).unwrap_or(u32::MAX)
-        })
-    };
-    (events.access.iter().map(number).collect(), keys)
+/// Numbers for texts that are equal, however often each is asked for by its number in the events' table.
+struct Numbers<'e> {
+    by_text: FxHashMap<Cow<'e, str>, u32>,
+    known: Vec<Option<u32>>,
 }
 
-/// The route of every text that is the path of some request.
-fn routes(events: &Events) -> Vec<String> {
-    let mut routes = vec![String::new(); events.texts.count()];
-    for access in &events.access {
-        if let Some(known) = routes.get_mut(access.path as usize).filter(|known| known.is_empty()) {
-            *known = route(events.texts.get(access.path));
-        }
+impl<'e> Numbers<'e> {
+    fn new(events: &Events) -> Self {
+        Numbers { by_text: FxHashMap::default(), known: vec![None; events.texts.count()] }
     }
-    routes
+
+    /// The number of what `text` makes of a text.
+    fn of(&mut self, number: u32, text: impl FnOnce() -> Cow<'e, str>) -> u32 {
+        let Some(known) = self.known.get_mut(number as usize) else { return u32::MAX };
+        *known.get_or_insert_with(|| {
+            let next = u32::try_from(self.by_text.len()).unwrap_or(u32::MAX);
+            *self.by_text.entry(text()).or_insert(next)
+        })
+    }
+}
+
+/// The number of each request's endpoint (lane, method and route), and the first request to each, in the order in which they
+/// are first met.
+fn numbered<'e>(events: &'e Events) -> (Vec<u32>, Vec<&'e Access>) {
+    let (mut methods, mut routes) = (Numbers::new(events), Numbers::new(events));
+    let mut endpoints: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
+    let mut first = Vec::new();
+    let number = |access: &'e Access| {
+        let Access { lane, method, path, .. } = access;
+        let key = (
+            *lane,
+            methods.of(*method, || Cow::Borrowed(events.texts.get(*method))),
+            routes.of(*path, || Cow::Owned(route(events.texts.get(*path)))),
+        );
+        *endpoints.entry(key).or_insert_with(|| {
+            first.push(access);
+            u32::try_from(first.len() - 1).unwrap_or(u32::MAX)
+        })
+    };
+    (events.access.iter().map(number).collect(), first)
 }
 
 /// Endpoints by share of busy time. `incidents` are their spans, µs: what ended outside all of them is the baseline.
@@ -50,15 +64,14 @@ fn routes(events: &Events) -> Vec<String> {
 /// What polars says.
 pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<Endpoint>> {
     let incidents = joined(incidents);
-    let routes = routes(events);
-    let (numbers, keys) = numbered(events, &routes);
+    let (numbers, first) = numbered(events);
     let frame = DataFrame::new_infer_height(vec![Column::new("endpoint".into(), numbers)])?;
     let groups = frame.group_by_stable(["endpoint"])?;
     // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
     let http = events.access.iter().filter(|access| access.lane == Lane::Http);
     let busy: i64 = http.filter_map(|access| Some(access.request_time_us? * i64::from(access.count))).sum();
     let mut endpoints = Vec::new();
-    for (group, key) in groups.groups()?.column("groups")?.list()?.amortized_iter().zip(keys) {
+    for (group, first) in groups.groups()?.column("groups")?.list()?.amortized_iter().zip(first) {
         let Some(group) = group else { continue };
         let rows = group.as_ref().u32()?.iter().flatten();
         let own: Vec<(&Access, bool)> = rows
@@ -80,10 +93,10 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
         };
         let all = of(None);
         let busy_here: i64 = all.iter().map(|(us, count)| us * i64::from(*count)).sum();
-        let (lane, method, route) = key;
+        let lane = first.lane;
         endpoints.push(Endpoint {
-            method: method.to_owned(),
-            route: route.to_owned(),
+            method: events.texts.get(first.method).to_owned(),
+            route: route(events.texts.get(first.path)),
             lane: lane.name(),
             count: count(&|_, _| true),
             p50_ms: ms(&all, 0.5),
