@@ -170,9 +170,11 @@ fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
 
 /// `DB LOGGER: MESSAGE`; the message may be empty.
 fn names(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (database, rest) = line.split_at_checked(memchr(b' ', line)?)?;
+    // Both are too short for a search.
+    let blank = |text: &[u8]| text.iter().position(|byte| *byte == b' ');
+    let (database, rest) = line.split_at_checked(blank(line)?)?;
     let rest = rest.get(1..)?;
-    let (logger, message) = rest.split_at_checked(memchr(b' ', rest).unwrap_or(rest.len()))?;
+    let (logger, message) = rest.split_at_checked(blank(rest).unwrap_or(rest.len()))?;
     let logger = logger.strip_suffix(b":")?;
     if database.is_empty() || logger.is_empty() {
         return None;

@@ -1,7 +1,7 @@
 //! The beginning of nearly every access log, nginx's `combined`, read by hand: what the matcher of compiled formats would
 //! find in it, in a fraction of the time.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 use super::fields::{Fields, time_local};
 use super::log_format::Piece;
@@ -44,6 +44,11 @@ pub(super) fn read<'a>(
 
 /// A value up to the quote that ends it, and the quote with what follows.
 fn quoted(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    // Only a backslash right before a quote can take its meaning from it.
+    let first = memchr(b'"', input)?;
+    if first.checked_sub(1).and_then(|before| input.get(before)) != Some(&b'\\') {
+        return input.split_at_checked(first);
+    }
     let mut from = 0;
     loop {
         let at = from + memchr2(b'"', b'\\', input.get(from..)?)?;
