@@ -64,6 +64,9 @@ fn print(sql: &str, visit: &mut dyn FnMut(Gap)) -> String {
 /// Most statements known at a time, and of those that begin alike.
 const MOST_KNOWN: usize = 1024;
 const MOST_ALIKE: usize = 8;
+/// Longest statement that is kept, in bytes, and the most literals in it: the others are printed each time.
+const LONGEST_KNOWN: usize = 1024;
+const MOST_LITERALS: usize = 64;
 
 /// Statements by their number in a table of texts. One that differs from a known one in its literals alone is told by
 /// comparing what stands between them: nothing is printed for it.
@@ -76,26 +79,27 @@ pub struct Statements {
 
 #[derive(Debug)]
 struct Known {
-    /// What stands before each literal.
-    parts: Vec<(Box<[u8]>, Before)>,
-    /// What stands behind the last.
-    end: Box<[u8]>,
+    /// The statement without its literals.
+    text: Box<[u8]>,
+    /// Where they were in it.
+    literals: Box<[(usize, Before)]>,
     number: u32,
 }
 
 impl Known {
     fn is(&self, sql: &[u8]) -> bool {
-        let mut rest = sql;
-        for (part, before) in &self.parts {
-            let Some(literal) = rest.strip_prefix(&**part) else { return false };
+        let (mut rest, mut from) = (sql, 0);
+        for (at, before) in &self.literals {
+            let between = self.text.get(from..*at).unwrap_or_default();
+            let Some(literal) = rest.strip_prefix(between) else { return false };
             let behind = match literal.first() {
                 Some(b'\'') => behind_string(literal),
                 Some(b'0'..=b'9') if !before.in_name => behind_number(literal),
                 _ => return false,
             };
-            rest = behind_list(behind, before.comma);
+            (rest, from) = (behind_list(behind, before.comma), *at);
         }
-        rest == &*self.end
+        self.text.get(from..) == Some(rest)
     }
 }
 
@@ -109,23 +113,24 @@ impl Statements {
         if let Some(known) = alike.iter().find(|known| known.is(sql)) {
             return known.number;
         }
-        let room = self.count < MOST_KNOWN && alike.len() < MOST_ALIKE;
+        let room = self.count < MOST_KNOWN && alike.len() < MOST_ALIKE && sql.len() <= LONGEST_KNOWN;
         let Ok(valid) = std::str::from_utf8(sql) else {
             return texts.add(&of_sql(&String::from_utf8_lossy(sql)));
         };
-        let (mut parts, mut from) = (Vec::new(), 0);
-        let text = print(valid, &mut |gap| {
-            parts.push((sql.get(from..gap.start).unwrap_or_default().into(), gap.before));
+        let (mut text, mut literals, mut from) = (Vec::new(), Vec::new(), 0);
+        let printed = print(valid, &mut |gap| {
+            text.extend_from_slice(sql.get(from..gap.start).unwrap_or_default());
+            if literals.len() <= MOST_LITERALS {
+                literals.push((text.len(), gap.before));
+            }
             from = gap.end;
         });
-        let number = texts.add(&text);
-        if room {
+        let number = texts.add(&printed);
+        if room && literals.len() <= MOST_LITERALS {
+            text.extend_from_slice(sql.get(from..).unwrap_or_default());
             self.count += 1;
-            self.known.entry(head).or_default().push(Known {
-                parts,
-                end: sql.get(from..).unwrap_or_default().into(),
-                number,
-            });
+            let known = Known { text: text.into(), literals: literals.into(), number };
+            self.known.entry(head).or_default().push(known);
         }
         number
     }
