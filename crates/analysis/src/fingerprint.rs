@@ -61,7 +61,7 @@ fn print(sql: &str, visit: &mut dyn FnMut(Gap)) -> String {
     text
 }
 
-/// Most statements known at a time, and of those that begin alike.
+/// Most statements known at a time (then all are forgotten), and of those that begin alike.
 const MOST_KNOWN: usize = 1024;
 const MOST_ALIKE: usize = 8;
 /// Longest statement that is kept, in bytes, and the most literals in it: the others are printed each time.
@@ -113,10 +113,13 @@ impl Statements {
         if let Some(known) = alike.iter().find(|known| known.is(sql)) {
             return known.number;
         }
-        let room = self.count < MOST_KNOWN && alike.len() < MOST_ALIKE && sql.len() <= LONGEST_KNOWN;
+        let room = alike.len() < MOST_ALIKE && sql.len() <= LONGEST_KNOWN;
         let Ok(valid) = std::str::from_utf8(sql) else {
             return texts.add(&of_sql(&String::from_utf8_lossy(sql)));
         };
+        if !room {
+            return texts.add(&of_sql(valid));
+        }
         let (mut text, mut literals, mut from) = (Vec::new(), Vec::new(), 0);
         let printed = print(valid, &mut |gap| {
             text.extend_from_slice(sql.get(from..gap.start).unwrap_or_default());
@@ -126,8 +129,13 @@ impl Statements {
             from = gap.end;
         });
         let number = texts.add(&printed);
-        if room && literals.len() <= MOST_LITERALS {
+        if literals.len() <= MOST_LITERALS {
             text.extend_from_slice(sql.get(from..).unwrap_or_default());
+            // What is asked for now is likelier to come again than what was long ago.
+            if self.count >= MOST_KNOWN {
+                self.known.clear();
+                self.count = 0;
+            }
             self.count += 1;
             let known = Known { text: text.into(), literals: literals.into(), number };
             self.known.entry(head).or_default().push(known);
