@@ -282,7 +282,7 @@ impl Print {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Statements, of_sql};
+    use super::{LONGEST_KNOWN, MOST_ALIKE, MOST_KNOWN, Statements, of_sql};
     use crate::texts::Texts;
 
     #[test]
@@ -295,6 +295,31 @@ mod tests {
         assert_eq!(of_sql("SELECT 'unfinished"), "SELECT ?");
         assert_eq!(of_sql("DELETE FROM t WHERE id IN (1, 2,3 , 4.5, 6)"), "DELETE FROM t WHERE id IN (?)");
         assert_eq!(of_sql("  a  b\t \u{a0} c 1 2 "), "a b c ? ?");
+    }
+
+    #[test]
+    fn a_full_table_begins_anew() {
+        let (mut statements, mut texts) = (Statements::default(), Texts::default());
+        for round in 0..2 {
+            for table in 0..3 * MOST_KNOWN {
+                // Letters for digits: each head is another.
+                let name: String = table.to_string().bytes().map(|digit| char::from(digit + 49)).collect();
+                let sql = format!("SELECT {name} WHERE id = {round}");
+                let number = statements.number(sql.as_bytes(), &mut texts);
+                assert_eq!(texts.get(number), format!("SELECT {name} WHERE id = ?"));
+                assert!(statements.count <= MOST_KNOWN);
+            }
+        }
+        // Many literals, and many that begin alike, are printed each time.
+        for sql in [format!("SELECT {}", "'a' b ".repeat(100)), "x".repeat(LONGEST_KNOWN + 1)] {
+            let number = statements.number(sql.as_bytes(), &mut texts);
+            assert_eq!(texts.get(number), of_sql(&sql));
+        }
+        for end in 0..2 * MOST_ALIKE {
+            let sql = format!("SELECT alike 1{}", " x".repeat(end));
+            let number = statements.number(sql.as_bytes(), &mut texts);
+            assert_eq!(texts.get(number), of_sql(&sql));
+        }
     }
 
     /// The same, one character after the other.
