@@ -251,6 +251,7 @@ fn append(events: &mut Events, index: usize, mut part: Events, options: &Options
         part.probes.retain(|event| inside(event.us));
         part.kernel.retain(|event| inside(event.us));
     }
+    // The first finds nothing there: its events stay where they lie in memory, its texts keep their numbers.
     if index == 0 {
         *events = part;
     } else {

@@ -1,6 +1,7 @@
 //! What is kept of the records: compact owned events, each with its line, and the tables that their texts live in.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecycle, UpstreamFailure};
@@ -493,9 +494,15 @@ impl Events {
     /// Requests at nginx that ended in a span, its ends included; requests must be in order of time.
     #[must_use]
     pub fn access_between(&self, from_us: i64, to_us: i64) -> &[Access] {
+        self.access.get(self.access_range(from_us, to_us)).unwrap_or_default()
+    }
+
+    /// Where those requests stand.
+    #[must_use]
+    pub fn access_range(&self, from_us: i64, to_us: i64) -> Range<usize> {
         let first = self.access.partition_point(|event| event.end_us < from_us);
         let past = self.access.partition_point(|event| event.end_us <= to_us);
-        self.access.get(first..past).unwrap_or_default()
+        first..past.max(first)
     }
 
     /// Whether some request of a span stands for others: then what single requests and workers did in it is not known.

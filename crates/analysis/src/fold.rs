@@ -1,13 +1,13 @@
 //! Records to [`Events`]: what one block says, to be merged in file order.
 
-use std::borrow::Cow;
 use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
-use stormtrace_logs::block::Item;
+use stormtrace_logs::block::{self, Block, Item, Recipe};
+use stormtrace_logs::format::Memory;
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::record::{
     self as logs, OdooEvent as Said, PostgresEvent as Logged, Record, UpstreamFailure,
@@ -114,19 +114,21 @@ impl Partial {
     /// Adds what follows in the same input, and thins the whole out where there are too many records. Gives back what held
     /// the events, empty.
     pub fn merge_within(&mut self, later: Partial, keep: &Keep) -> Events {
-        keep.room.met.fetch_add(later.size() as u64, Ordering::Relaxed);
+        let more = later.size();
         let emptied = self.merge(later);
-        if keep.room.is_full() {
-            self.fit(keep.most, true);
-        }
+        self.grown(more, keep);
         emptied
     }
 
-    /// Lets `add` add records that follow in the same input, and thins the whole out where there are too many.
-    pub fn add_within(&mut self, keep: &Keep, add: impl FnOnce(&mut Partial)) {
+    /// The same with a block, of whose whole every record is kept.
+    pub fn add_block_within(&mut self, block: &Block, recipe: Recipe<'_>, memory: &mut Memory, keep: &Keep) {
         let before = self.size();
-        add(self);
-        keep.room.met.fetch_add(self.size().saturating_sub(before) as u64, Ordering::Relaxed);
+        self.add_block(block, recipe, memory);
+        self.grown(self.size().saturating_sub(before), keep);
+    }
+
+    fn grown(&mut self, more: usize, keep: &Keep) {
+        keep.room.met.fetch_add(more as u64, Ordering::Relaxed);
         if keep.room.is_full() {
             self.fit(keep.most, true);
         }
@@ -217,6 +219,13 @@ impl Partial {
         self.presence.add(line, stamp.us);
         self.span = Some(self.span.map_or((stamp.us, stamp.us), |(a, b)| (a.min(stamp.us), b.max(stamp.us))));
         stamp.us
+    }
+
+    /// Takes in the records of a block.
+    pub fn add_block(&mut self, block: &Block, recipe: Recipe<'_>, memory: &mut Memory) {
+        let mut ledger = std::mem::take(&mut self.ledger);
+        block::records(block, recipe, memory, &mut ledger, &mut |item| self.add(item));
+        self.ledger = ledger;
     }
 
     /// Takes in one record.
@@ -665,13 +674,6 @@ fn port_of(address: &[u8]) -> u16 {
 /// At most `most` bytes.
 fn cut(text: &[u8], most: usize) -> &[u8] {
     text.get(..most).unwrap_or(text)
-}
-
-/// Lossy text of at most `most` bytes.
-pub fn shorten(text: &[u8], most: usize) -> Cow<'_, str> {
-    let text = cut(text, most);
-    // The check of the standard library is many times faster than its replacing copy.
-    std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
 }
 
 /// A hash of an address: enough to tell clients of one request line apart, and no address is kept.

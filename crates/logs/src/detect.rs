@@ -209,7 +209,7 @@ fn tally<'a>(
     match carrier.peel(entry) {
         Ok(mut peeled) => {
             // Indented lines pass every journald text carrier: only its own stamp proves a carrier.
-            let proven = peeled.outer.is_some() || peeled.program.is_some() || carrier.name() == "plain";
+            let proven = peeled.outer.is_some() || peeled.program.is_some() || carrier.is_plain();
             *tried += u32::from(proven);
             *good += u32::from(proven);
             peeled.payload = clean(std::mem::replace(&mut peeled.payload, Cow::Borrowed(b"")));

@@ -32,10 +32,9 @@ fn walk_back(picture: &Picture<'_>, start_us: i64) -> i64 {
     let reach_us = MOST_STEPS * STEP_US;
     let mut usual: Vec<i64> = Vec::new();
     let mut arrived: Vec<(i64, i64)> = Vec::new();
-    let from = picture.events.access.partition_point(|access| access.end_us < start_us - 1800 * SECOND_US);
     // A request that arrived before the start may end long after it.
-    let until = start_us + 1800 * SECOND_US;
-    for access in picture.events.access.iter().skip(from).take_while(|access| access.end_us <= until) {
+    let (from, until) = (start_us - 1800 * SECOND_US, start_us + 1800 * SECOND_US);
+    for access in picture.events.access_between(from, until) {
         let (Lane::Http, Some(time_us)) = (access.lane, access.request_time_us) else { continue };
         let arrival_us = access.arrival_us();
         if access.end_us < start_us - reach_us {

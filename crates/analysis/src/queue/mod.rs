@@ -268,10 +268,7 @@ fn first_full(scene: &Scene<'_>, us: i64) -> Vec<crate::report::Reference> {
 
 /// Requests of the http lane that ended in the span.
 fn ended<'e>(scene: &Scene<'e>, from: i64, to: i64) -> Vec<&'e Access> {
-    let access = &scene.picture.events.access;
-    let first = access.partition_point(|access| access.end_us < from);
-    let past = access.partition_point(|access| access.end_us <= to);
-    let inside = access.get(first..past.max(first)).unwrap_or_default();
+    let inside = scene.picture.events.access_between(from, to);
     inside.iter().filter(|access| access.lane == Lane::Http).collect()
 }
 

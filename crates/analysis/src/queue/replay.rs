@@ -78,10 +78,8 @@ pub fn full(picture: &Picture<'_>, own: &[Service], from: i64, to: i64) -> Vec<(
 
 /// Requests of the http lane whose arrival is known and that were in flight in the span.
 pub(super) fn arrived(events: &Events, from: i64, to: i64) -> impl Iterator<Item = (usize, &Access)> {
-    let first = events.access.partition_point(|access| access.end_us < from);
-    let past = events.access.partition_point(|access| access.end_us <= to.saturating_add(LONGEST_QUEUE_US));
-    let near = events.access.get(first..past.max(first)).unwrap_or_default();
-    near.iter().enumerate().map(move |(at, access)| (first + at, access)).filter(move |(_, access)| {
+    let near = events.access_range(from, to.saturating_add(LONGEST_QUEUE_US));
+    near.filter_map(|index| Some((index, events.access.get(index)?))).filter(move |(_, access)| {
         access.lane == Lane::Http && access.request_time_us.is_some() && access.arrival_us() <= to
     })
 }

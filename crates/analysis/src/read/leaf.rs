@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 
 use rayon::prelude::*;
-use stormtrace_logs::block::{self, Block, Blocks, Recipe};
+use stormtrace_logs::block::{Block, Blocks, Recipe};
 use stormtrace_logs::container::{amount, base_name, describe_damage};
 use stormtrace_logs::detect::{self, SAMPLE_BYTES, Wanted};
-use stormtrace_logs::format::{self, Context, Memory};
+use stormtrace_logs::format::{Context, Memory, Source};
 use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::line::{self, Lines};
 use stormtrace_logs::{binary, routes, text};
@@ -23,7 +23,7 @@ pub const TOLD: &str = "told to be";
 /// One format of a file, read.
 struct OneFormat {
     format: String,
-    source: Option<format::Source>,
+    source: Option<Source>,
     score: f64,
     partial: Partial,
 }
@@ -203,7 +203,7 @@ fn fold<R: Read + Send>(
     keep: &Keep,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Partial {
-    let mut source = Source {
+    let mut supply = Supply {
         blocks: Blocks::new(head, reader, recipe, options.block_bytes),
         emptied: Vec::new(),
         errors: Vec::new(),
@@ -214,44 +214,49 @@ fn fold<R: Read + Send>(
     // With one thread there are no parts to put together, and each block is folded while it is in the processor's cache.
     let alone = rayon::current_num_threads() == 1;
     let at_once = if alone { 1 } else { BLOCKS_PER_THREAD * rayon::current_num_threads() };
-    let mut batch = source.next(1);
+    let mut batch = supply.next(1);
     let mut folded = Vec::new();
     while !batch.is_empty() {
         let memory = sequential.then_some(&mut memory);
         let level = whole.level;
         if alone && level == 0 {
-            source.fold(&mut whole, batch, recipe, keep, memory);
-            batch = source.next(at_once);
+            let mut own = Memory::default();
+            let memory = memory.unwrap_or(&mut own);
+            for (block, emptied) in batch {
+                whole.add_block_within(&block, recipe, memory, keep);
+                supply.take_back(block, emptied);
+            }
+            batch = supply.next(at_once);
             continue;
         }
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
-        if source.blocks.ended() {
-            source.merge(&mut whole, folded, keep);
+        if supply.blocks.ended() {
+            supply.merge(&mut whole, folded, keep);
             folded = fold_blocks(batch, recipe, level, keep, memory);
-            batch = source.next(at_once);
+            batch = supply.next(at_once);
             continue;
         }
         (batch, folded) = rayon::join(
             || {
-                source.merge(&mut whole, folded, keep);
-                source.next(at_once)
+                supply.merge(&mut whole, folded, keep);
+                supply.next(at_once)
             },
             || fold_blocks(batch, recipe, level, keep, memory),
         );
     }
-    source.merge(&mut whole, folded, keep);
-    source.errors.into_iter().for_each(damaged);
+    supply.merge(&mut whole, folded, keep);
+    supply.errors.into_iter().for_each(damaged);
     whole
 }
 
 /// Where blocks come from, and memory goes back to.
-struct Source<'r, R> {
+struct Supply<'r, R> {
     blocks: Blocks<'r, R>,
     emptied: Vec<Events>,
     errors: Vec<io::Error>,
 }
 
-impl<R: Read> Source<'_, R> {
+impl<R: Read> Supply<'_, R> {
     /// The next `most` blocks, fewer at the end.
     fn next(&mut self, most: usize) -> Vec<Work> {
         let mut batch = Vec::new();
@@ -265,34 +270,17 @@ impl<R: Read> Source<'_, R> {
         batch
     }
 
-    /// Folds blocks into the whole itself, of which every record is kept.
-    fn fold(
-        &mut self,
-        whole: &mut Partial,
-        batch: Vec<Work>,
-        recipe: Recipe<'_>,
-        keep: &Keep,
-        shared: Option<&mut Memory>,
-    ) {
-        let mut own = Memory::default();
-        let memory = shared.unwrap_or(&mut own);
-        for (block, emptied) in batch {
-            whole.add_within(keep, |whole| {
-                let mut ledger = std::mem::take(&mut whole.ledger);
-                block::records(&block, recipe, memory, &mut ledger, &mut |item| whole.add(item));
-                whole.ledger = ledger;
-            });
-            self.blocks.recycle(block);
-            self.emptied.push(emptied);
-        }
-    }
-
     /// Merges folded blocks into the whole.
     fn merge(&mut self, whole: &mut Partial, folded: Vec<(Block, Partial)>, keep: &Keep) {
         for (block, partial) in folded {
-            self.emptied.push(whole.merge_within(partial, keep));
-            self.blocks.recycle(block);
+            let emptied = whole.merge_within(partial, keep);
+            self.take_back(block, emptied);
         }
+    }
+
+    fn take_back(&mut self, block: Block, emptied: Events) {
+        self.blocks.recycle(block);
+        self.emptied.push(emptied);
     }
 }
 
@@ -306,9 +294,7 @@ fn fold_blocks(
 ) -> Vec<(Block, Partial)> {
     let fold = |(block, emptied): Work, memory: &mut Memory| {
         let mut partial = Partial::keeping(level, keep, emptied);
-        let mut ledger = std::mem::take(&mut partial.ledger);
-        block::records(&block, recipe, memory, &mut ledger, &mut |item| partial.add(item));
-        partial.ledger = ledger;
+        partial.add_block(&block, recipe, memory);
         (block, partial)
     };
     match shared {

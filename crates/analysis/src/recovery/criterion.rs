@@ -109,10 +109,7 @@ impl<'e> After<'e> {
     /// Requests that ended in a span, in order.
     #[must_use]
     pub fn access(&self, span: Span) -> &'e [Access] {
-        let access = &self.events().access;
-        let from = access.partition_point(|access| access.end_us < span.0);
-        let to = access.partition_point(|access| access.end_us < span.1);
-        access.get(from..to).unwrap_or_default()
+        self.events().access_between(span.0, span.1.saturating_sub(1))
     }
 
     /// Requests of the prefork workers that ended in a span.

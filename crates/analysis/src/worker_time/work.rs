@@ -45,9 +45,8 @@ fn find_ghosts(own: &mut [Service], services: &Services, picture: &Picture<'_>, 
         .filter(|service| service.outcome == Outcome::Unseen)
         .filter_map(|service| Some((target(service)?, Vec::new())))
         .collect();
-    let first = access.partition_point(|line| line.end_us < from.saturating_sub(LONGEST_QUEUE_US));
-    let past = access.partition_point(|line| line.end_us <= to.saturating_add(LONGEST_QUEUE_US));
-    for index in first..past {
+    let (first, last) = (from.saturating_sub(LONGEST_QUEUE_US), to.saturating_add(LONGEST_QUEUE_US));
+    for index in picture.events.access_range(first, last) {
         if let Some(line) = access.get(index)
             && matches!(line.status, 499 | 504)
             && !line.never_connected

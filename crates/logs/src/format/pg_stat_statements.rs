@@ -63,16 +63,12 @@ impl Statements {
         if line.len() > 8192 {
             return None;
         }
-        if !line.split(|byte| *byte == b',').any(|name| name.trim_ascii() == b"query") {
-            return None;
-        }
-        let names: Vec<&[u8]> = line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
-        let find = |wanted: &[&[u8]]| names.iter().position(|name| wanted.contains(name));
+        let names = || line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let find = |wanted: &[&[u8]]| names().position(|name| wanted.contains(&name));
         let query = find(&[b"query"])?;
-        let lead = names
-            .iter()
+        let lead = names()
             .take(query)
-            .map_while(|name| match *name {
+            .map_while(|name| match name {
                 b"toplevel" => Some(Lead::Boolean),
                 b"datname" | b"usename" | b"rolname" | b"database" | b"user" => None,
                 _ => Some(Lead::Number),
@@ -82,7 +78,7 @@ impl Statements {
             return None;
         }
         Some(Statements {
-            columns: names.len(),
+            columns: names().count(),
             query,
             calls: find(&[b"calls"])?,
             total: find(&[b"total_exec_time", b"total_time"])?,

@@ -50,8 +50,7 @@ impl Requests {
         let events = look.picture.events;
         let mut figures = Requests::default();
         let mut timeouts = Vec::new();
-        let from = events.access.partition_point(|access| access.end_us < look.from);
-        for access in events.access.iter().skip(from).take_while(|access| access.end_us <= look.to) {
+        for access in events.access_between(look.from, look.to) {
             if !look.inside(access.end_us) {
                 continue;
             }

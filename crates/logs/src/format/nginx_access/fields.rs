@@ -139,6 +139,13 @@ fn common_seconds(input: &[u8]) -> Option<(i64, &[u8])> {
     ended.then_some((seconds * SECOND_US + digits_of([a, b, c])? * 1000, rest))
 }
 
+/// Three digits at the start of `input`, and what follows.
+fn common_status(input: &[u8]) -> Option<(u16, &[u8])> {
+    let (digits, rest) = input.split_first_chunk::<3>()?;
+    let status = digits_of(*digits).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
+    Some((u16::try_from(status).ok()?, rest))
+}
+
 #[cfg(test)]
 thread_local! {
     /// Nothing is read by hand: tests compare the two ways.
@@ -183,18 +190,20 @@ impl<'a> Fields<'a> {
         match (variable, class) {
             _ if !by_hand() => None,
             (Variable::Status, Class::Status) => {
-                let (&[a, b, c], rest) = input.split_first_chunk()?;
-                let status =
-                    digits_of([a, b, c]).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
-                record.status = u16::try_from(status).ok()?;
+                let (status, rest) = common_status(input)?;
+                record.status = status;
                 self.has_status = true;
                 Some(rest)
             }
             (Variable::UpstreamStatus, Class::StatusList) => {
-                let (&[a, b, c], rest) = input.split_first_chunk()?;
-                let status =
-                    digits_of([a, b, c]).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
-                record.upstream_status = u16::try_from(status).ok();
+                let (status, rest) = common_status(input)?;
+                record.upstream_status = Some(status);
+                Some(rest).filter(alone)
+            }
+            (Variable::UpstreamAddr, Class::AddressList) => {
+                let end = input.iter().position(|byte| matches!(byte, b'"' | b' ' | b','))?;
+                let (address, rest) = input.split_at_checked(end).filter(|(address, _)| address.len() > 1)?;
+                record.upstream_addr = address;
                 Some(rest).filter(alone)
             }
             (Variable::Bytes, Class::Number) => {
@@ -231,46 +240,23 @@ impl<'a> Fields<'a> {
     /// nearly every line, and gives what follows. `None`: it is to be looked at more closely; that would come to the same.
     #[inline]
     pub(super) fn take_label(&mut self, input: &'a [u8]) -> Option<&'a [u8]> {
-        let record = &mut self.record;
-        let ended = |rest: &&[u8]| matches!(rest.first(), None | Some(b' '));
-        let quoted = |input: &'a [u8]| {
-            let (us, rest) = common_seconds(input)?;
-            Some((us, rest.strip_prefix(b"\"").filter(ended)?))
+        use Class::{AddressList, Seconds, SecondsList, StatusList};
+        let (variable, class, value) = match input {
+            [b' ', b'r', b't', b'=', value @ ..] => (Variable::RequestTime, Seconds, value),
+            [b' ', b'u', b'r', b't', b'=', b'"', value @ ..] => {
+                (Variable::UpstreamResponseTime, SecondsList, value)
+            }
+            [b' ', b'u', b'c', b't', b'=', b'"', value @ ..] => {
+                (Variable::UpstreamConnectTime, SecondsList, value)
+            }
+            [b' ', b'u', b's', b'=', b'"', value @ ..] => (Variable::UpstreamStatus, StatusList, value),
+            [b' ', b'u', b'a', b'=', b'"', value @ ..] => (Variable::UpstreamAddr, AddressList, value),
+            _ => return None,
         };
-        match input {
-            _ if !by_hand() => None,
-            [b' ', b'r', b't', b'=', rest @ ..] => {
-                let (us, rest) = common_seconds(rest)?;
-                let rest = Some(rest).filter(ended)?;
-                record.request_time_us = Some(us);
-                Some(rest)
-            }
-            [b' ', b'u', b'r', b't', b'=', b'"', rest @ ..] => {
-                let (us, rest) = quoted(rest)?;
-                record.upstream_response_time_us = Some(us);
-                Some(rest)
-            }
-            [b' ', b'u', b'c', b't', b'=', b'"', rest @ ..] => {
-                let (us, rest) = quoted(rest)?;
-                record.upstream_connect_time_us = Some(us);
-                record.upstream_never_connected = false;
-                Some(rest)
-            }
-            [b' ', b'u', b's', b'=', b'"', a, b, c, b'"', rest @ ..] => {
-                let status = digits_of([*a, *b, *c])?;
-                let rest = Some(rest).filter(ended)?;
-                record.upstream_status = u16::try_from(status).ok();
-                Some(rest)
-            }
-            [b' ', b'u', b'a', b'=', b'"', rest @ ..] => {
-                let end = rest.iter().position(|byte| matches!(byte, b'"' | b' ' | b','))?;
-                let (address, rest) = rest.split_at_checked(end).filter(|(address, _)| address.len() > 1)?;
-                let rest = rest.strip_prefix(b"\"").filter(ended)?;
-                record.upstream_addr = address;
-                Some(rest)
-            }
-            _ => None,
-        }
+        let rest = self.take_common(variable, class, value)?;
+        // All but `rt` stand in quotes.
+        let rest = if class == Seconds { rest } else { rest.strip_prefix(b"\"")? };
+        matches!(rest.first(), None | Some(b' ')).then_some(rest)
     }
 
     /// Takes in the value of a variable. `None` when the value cannot be one of that variable.

@@ -3,6 +3,8 @@
 //! A format is compiled to literals and variables in turn. Each variable has the narrowest class of values it can
 //! print (formats.md 2.3), so a line is read from left to right without going back.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::combined::{self, COMBINED};
@@ -487,10 +489,11 @@ impl LogFormat {
         if !logs_status(&pieces) {
             return Err(no_status);
         }
+        /// Compared with every format, so compiled once.
+        static COMMON: LazyLock<Vec<Piece>> =
+            LazyLock::new(|| compile_pieces(COMBINED.as_bytes()).unwrap_or_default());
         let behind_combined = match escape {
-            Escape::Default => {
-                combined::behind(&pieces, &compile_pieces(COMBINED.as_bytes())?).map(<[Piece]>::to_vec)
-            }
+            Escape::Default => combined::behind(&pieces, &COMMON).map(<[Piece]>::to_vec),
             _ => None,
         };
         let body = Body::Text { pieces, behind_combined, labelled: false };
@@ -561,14 +564,12 @@ impl LogFormat {
         let mut fields = Fields::default();
         match &self.body {
             Body::Text { pieces, behind_combined, labelled } => {
-                let common = behind_combined.as_ref().filter(|_| by_hand()).and_then(|behind| {
-                    let rest = combined::read(line, &mut fields, last)?;
-                    match_pieces(behind, rest, self.escape, &mut fields)
-                });
-                let rest = match common {
-                    Some(rest) => rest,
-                    None => match_pieces(pieces, line, self.escape, &mut fields)?,
-                };
+                let common = behind_combined
+                    .as_ref()
+                    .filter(|_| by_hand())
+                    .and_then(|behind| Some((behind, combined::read(line, &mut fields, last)?)));
+                let (pieces, rest) = common.unwrap_or((pieces, line));
+                let rest = match_pieces(pieces, rest, self.escape, &mut fields)?;
                 if *labelled {
                     match_labels(rest, &mut fields)?;
                 } else if !rest.trim_ascii().is_empty() {

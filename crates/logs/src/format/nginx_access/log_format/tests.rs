@@ -439,13 +439,18 @@ proptest! {
         bytes in prop_oneof![6 => "[0-9]{1,6}", 1 => value()],
         agent in "[ -~]{0,20}",
         tail in prop::collection::vec((prop::sample::select(vec!["rt", "urt", "uct", "uht", "us", "ua", "rid", "x", "", "_=", "request_time"]), value(), any::<bool>()), 0..5),
+        values in prop::array::uniform4(value()),
         (cut, blanks) in (0usize..400, 1usize..3),
-        which in 0usize..5,
+        which in 0usize..6,
     ) {
+        let [request_time, response_time, connect_time, address] = values;
         let mut line = format!("{client} - {user} [{time}] \"{request}\" {status} {bytes} \"-\" \"{agent}\"");
         for (key, value, quoted) in &tail {
             line.push_str(&" ".repeat(blanks));
             line.push_str(&if *quoted { format!("{key}=\"{value}\"") } else { format!("{key}={value}") });
+        }
+        if which >= 4 {
+            line = format!("{request_time} {status} [{response_time}] {connect_time} {address} {bytes} [{time}]");
         }
         let line = line.as_bytes().get(..cut).unwrap_or(line.as_bytes());
         let labelled = LogFormat::predefined().into_iter().find(|format| format.name() == "labelled").unwrap();
@@ -455,6 +460,7 @@ proptest! {
             compile(Escape::Default, &[COMBINED, " $request_time $upstream_response_time $pipe"].concat()),
             compile(Escape::Json, &[COMBINED, TIMED].concat()),
             compile(Escape::Default, "$request_time $status [$upstream_response_time] $upstream_connect_time $upstream_status $body_bytes_sent [$time_local]"),
+            compile(Escape::Default, "$request_time $status [$upstream_response_time] $upstream_connect_time $upstream_addr $body_bytes_sent [$time_local]"),
         ][which].clone();
         let by_hand = format.read(line, None);
         SLOWLY.set(true);
