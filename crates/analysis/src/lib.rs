@@ -49,6 +49,7 @@ pub mod summary;
 pub mod tables;
 pub mod texts;
 pub mod thin;
+mod time_order;
 pub mod timeline;
 pub mod waits;
 pub mod worker_time;

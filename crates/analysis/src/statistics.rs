@@ -36,6 +36,14 @@ pub fn quantile(sorted: &[i64], q: f64) -> Option<i64> {
     sorted.get(rank.saturating_sub(1).min(sorted.len().checked_sub(1)?)).copied()
 }
 
+/// The same of values in any order, which are moved about.
+#[must_use]
+pub fn quantile_of(values: &mut [i64], q: f64) -> Option<i64> {
+    let rank = (q * values.len() as f64).ceil() as usize;
+    let at = rank.saturating_sub(1).min(values.len().checked_sub(1)?);
+    Some(*values.select_nth_unstable(at).1)
+}
+
 /// The same where each value stands for several, given as (value, for how many) in order of the values.
 #[must_use]
 pub fn weighted_quantile(sorted: &[(i64, u32)], q: f64) -> Option<i64> {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use polars::prelude::{Column, DataFrame, PolarsResult};
+use polars::prelude::{Column, DataFrame, GroupsIndicator, PolarsResult};
+use polars::series::IsSorted;
 use rustc_hash::FxHashMap;
 
 use crate::events::{Access, Events, Lane, PostgresFact};
@@ -11,6 +12,7 @@ use crate::place::Places;
 use crate::report::{Endpoint, Query};
 use crate::route::route;
 use crate::statistics::weighted_quantile;
+use crate::time_order::sort_by_time;
 use crate::waits::Waits;
 
 /// Rows kept in each table.
@@ -65,23 +67,31 @@ fn numbered<'e>(events: &'e Events) -> (Vec<u32>, Vec<&'e Access>) {
 pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<Endpoint>> {
     let incidents = joined(incidents);
     let (numbers, first) = numbered(events);
-    let frame = DataFrame::new_infer_height(vec![Column::new("endpoint".into(), numbers)])?;
+    let mut rows: Vec<(u32, &Access)> = numbers.into_iter().zip(&events.access).collect();
+    sort_by_time(&mut rows, |(number, _)| i64::from(*number));
+    let mut column =
+        Column::new("endpoint".into(), rows.iter().map(|(number, _)| *number).collect::<Vec<_>>());
+    // In order, one group ends where the next begins: nothing is hashed.
+    column.set_sorted_flag(IsSorted::Ascending);
+    let frame = DataFrame::new_infer_height(vec![column])?;
     let groups = frame.group_by_stable(["endpoint"])?;
     // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
     let http = events.access.iter().filter(|access| access.lane == Lane::Http);
     let busy: i64 = http.filter_map(|access| Some(access.request_time_us? * i64::from(access.count))).sum();
     let mut endpoints = Vec::new();
-    for (group, first) in groups.groups()?.column("groups")?.list()?.amortized_iter().zip(first) {
-        let Some(group) = group else { continue };
-        let rows = group.as_ref().u32()?.iter().flatten();
-        let own: Vec<(&Access, bool)> = rows
-            .filter_map(|row| events.access.get(row as usize))
+    for (group, first) in groups.get_groups().iter().zip(first) {
+        let own = match group {
+            GroupsIndicator::Slice([start, length]) => rows.iter().skip(start as usize).take(length as usize),
+            GroupsIndicator::Idx(_) => continue,
+        };
+        let own: Vec<(&Access, bool)> = own
+            .map(|(_, access)| *access)
             .map(|access| (access, within(&incidents, access.end_us)))
             .collect();
         let timed =
             own.iter().filter_map(|(access, during)| Some((access.request_time_us?, access.count, *during)));
         let mut sorted: Vec<(i64, u32, bool)> = timed.collect();
-        sorted.sort_unstable();
+        sort_by_time(&mut sorted, |(us, ..)| *us);
         let of = |during: Option<bool>| -> Vec<(i64, u32)> {
             let some = sorted.iter().filter(|(.., when)| during.is_none_or(|during| during == *when));
             some.map(|(us, count, _)| (*us, *count)).collect()

@@ -3,6 +3,7 @@
 use crate::events::{Events, Lane, State};
 use crate::lives::Death;
 use crate::report::{Time, Timeline};
+use crate::time_order::sort_by_time;
 
 /// Most buckets drawn; longer windows get longer buckets.
 const MOST_BUCKETS: i64 = 720;
@@ -93,25 +94,29 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 fn in_flight(events: &Events, line: &mut Timeline, from: i64, bucket_us: i64) {
     let timed =
         events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some());
-    // Ends are in order: a stable sort makes use of that.
-    let ends = timed.clone().map(|access| (access.end_us, -i64::from(access.count)));
-    let starts = timed.map(|access| (access.arrival_us(), i64::from(access.count)));
-    let mut steps: Vec<(i64, i64)> = ends.chain(starts).collect();
-    if steps.is_empty() {
+    // Ends are in order already.
+    let mut ends = timed.clone().map(|access| (access.end_us, i64::from(access.count))).peekable();
+    let mut starts: Vec<(i64, i64)> =
+        timed.map(|access| (access.arrival_us(), i64::from(access.count))).collect();
+    if starts.is_empty() {
         return;
     }
-    steps.sort();
+    sort_by_time(&mut starts, |(us, _)| *us);
+    let mut starts = starts.into_iter().peekable();
     let mut level = 0i64;
-    let mut next = 0;
     for index in 0..line.buckets {
-        let end = from + bucket_us * (index as i64 + 1);
+        let past = from + bucket_us * (index as i64 + 1);
         let mut most = level;
-        while let Some((us, step)) = steps.get(next)
-            && *us < end
-        {
-            level += *step;
+        while let Some((us, count)) = starts.next_if(|(us, _)| *us < past) {
+            // At one instant requests end before others begin.
+            while let Some((_, ended)) = ends.next_if(|(end, _)| *end <= us) {
+                level -= ended;
+            }
+            level += count;
             most = most.max(level);
-            next += 1;
+        }
+        while let Some((_, ended)) = ends.next_if(|(end, _)| *end < past) {
+            level -= ended;
         }
         line.in_flight[index] = u32::try_from(most).ok();
     }

@@ -1,5 +1,7 @@
 //! How many intervals are open at each instant: requests in flight, busy workers.
 
+use crate::time_order::sort_by_time;
+
 /// A step function of time, zero outside the span it was made for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Level {
@@ -23,8 +25,8 @@ impl Level {
             .map(|(start, end)| (start.max(from), end.min(to)))
             .filter(|(start, end)| start < end)
             .unzip();
-        starts.sort_unstable();
-        ends.sort_unstable();
+        sort_by_time(&mut starts, |us| *us);
+        sort_by_time(&mut ends, |us| *us);
         let mut steps: Vec<(i64, i64)> = Vec::new();
         let mut level = 0i64;
         let mut starts = starts.into_iter().peekable();

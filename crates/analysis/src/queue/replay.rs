@@ -12,6 +12,7 @@ use super::level::Level;
 use crate::detect::Picture;
 use crate::events::{Access, Events, Lane};
 use crate::service::{LONGEST_QUEUE_US, Outcome, Service};
+use crate::time_order::sort_by_time;
 
 /// A kill comes up to this much before or after the limit has passed, µs (`beat` of the master).
 const BEAT_US: i64 = 4 * SECOND_US;
@@ -31,8 +32,15 @@ pub struct Replay {
     pub in_flight_s: f64,
 }
 
-struct Job {
+/// A request whose arrival is known.
+#[derive(Clone, Copy)]
+struct Timed<'e> {
+    connected_us: i64,
     index: usize,
+    access: &'e Access,
+}
+
+struct Job {
     connected_us: i64,
     /// When the worker was free again, as far as nginx's line tells.
     end_us: i64,
@@ -45,7 +53,14 @@ struct Job {
 /// Replays the http lane between two instants, µs. `own` is what workers did, up to the end of the longest queue after.
 #[must_use]
 pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
-    let timed: Vec<(usize, &Access)> = arrived(events, from, to).collect();
+    let mut timed: Vec<Timed<'_>> = arrived(events, from, to)
+        .map(|(index, access)| {
+            let connected_us = access.arrival_us().saturating_add(access.connect_us.unwrap_or(0).max(0));
+            Timed { connected_us, index, access }
+        })
+        .collect();
+    // They come in order of their ends, and of their indices: what connected at one instant keeps that order.
+    sort_by_time(&mut timed, |request| request.connected_us);
     let mut jobs = jobs(&timed, own);
     settle_unknown(&mut jobs, own);
     let waits = jobs
@@ -53,7 +68,7 @@ pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
         .filter(|job| (from..=to).contains(&job.connected_us))
         .filter_map(|job| Some((job.connected_us, job.accepted_us?.max(job.connected_us))))
         .collect();
-    let spans = || timed.iter().map(|(_, access)| (access.arrival_us(), access.end_us));
+    let spans = || timed.iter().map(|request| (request.access.arrival_us(), request.access.end_us));
     let worked =
         own.iter().filter_map(|service| Some((service.accepted_us?, service.end_us))).collect::<Vec<_>>();
     Replay {
@@ -84,27 +99,24 @@ pub(super) fn arrived(events: &Events, from: i64, to: i64) -> impl Iterator<Item
     })
 }
 
-/// In order of connection.
-fn jobs(timed: &[(usize, &Access)], own: &[Service]) -> Vec<Job> {
+/// What the workers had to do, in the order of the requests.
+fn jobs(timed: &[Timed<'_>], own: &[Service]) -> Vec<Job> {
     let by_access: FxHashMap<usize, &Service> =
         own.iter().filter_map(|service| Some((service.access?, service))).collect();
-    let mut jobs: Vec<Job> = timed
+    timed
         .iter()
-        .filter(|(_, access)| !access.never_connected)
-        .map(|(index, access)| {
+        .filter(|request| !request.access.never_connected)
+        .map(|Timed { connected_us, index, access }| {
             let service = by_access.get(index);
             Job {
-                index: *index,
-                connected_us: access.arrival_us().saturating_add(access.connect_us.unwrap_or(0).max(0)),
+                connected_us: *connected_us,
                 end_us: service.map_or(access.end_us, |service| service.end_us),
                 status: access.status,
                 accepted_us: service.and_then(|service| service.accepted_us),
                 known: service.is_some(),
             }
         })
-        .collect();
-    jobs.sort_by_key(|job| (job.connected_us, job.index));
-    jobs
+        .collect()
 }
 
 /// When requests that nginx gave up on, and no worker's line tells of, left the system: with a kill that no request is

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use stormtrace_logs::format::Source;
 use stormtrace_logs::timestamp::SECOND_US;
 
@@ -14,7 +15,7 @@ use crate::events::Host;
 use crate::pelt;
 use crate::place::Places;
 use crate::report::{Ordering, Time};
-use crate::statistics::quantile;
+use crate::statistics::{quantile, quantile_of};
 
 /// Latency is measured over this long, µs.
 const BUCKET_US: i64 = 30 * SECOND_US;
@@ -143,7 +144,7 @@ fn compare(
 /// The onset of the slow stretch that the incident lies in, by change points of the log of the 90th percentile.
 fn latency_rise(incident: &Found, picture: &Picture<'_>) -> Option<Rise> {
     let from = picture.window.0.max(incident.start_us - BEFORE_US);
-    let mut buckets: BTreeMap<i64, Vec<(i64, i64)>> = BTreeMap::new();
+    let mut buckets: FxHashMap<i64, Vec<(i64, i64)>> = FxHashMap::default();
     let mut quiet: Vec<i64> = Vec::new();
     for (_, access) in arrived(picture.events, from, incident.end_us) {
         let (arrival, time) = (access.arrival_us(), access.request_time_us.unwrap_or(0).max(0));
@@ -158,9 +159,9 @@ fn latency_rise(incident: &Found, picture: &Picture<'_>) -> Option<Rise> {
     let mut p90s: Vec<(i64, f64)> = Vec::with_capacity(buckets.len());
     for (bucket, requests) in &buckets {
         let mut times: Vec<i64> = requests.iter().map(|(time, _)| *time).collect();
-        times.sort_unstable();
-        p90s.push((*bucket, quantile(&times, 0.9)?.max(1000) as f64));
+        p90s.push((*bucket, quantile_of(&mut times, 0.9)?.max(1000) as f64));
     }
+    p90s.sort_by_key(|(bucket, _)| *bucket);
     let has_baseline = incident.start_us - from >= BASELINE_US && quiet.len() >= BASELINE_REQUESTS;
     let quiet_p90s =
         p90s.iter().filter(|(bucket, _)| (bucket + 1) * BUCKET_US < incident.start_us - 2 * BUCKET_US);
@@ -187,7 +188,8 @@ fn latency_rise(incident: &Found, picture: &Picture<'_>) -> Option<Rise> {
     let (bucket, _) = p90s.get(onset?)?;
     // The first request that had by then lasted longer than the limit.
     let first_slow = buckets
-        .range(bucket..)
+        .iter()
+        .filter(|(later, _)| *later >= bucket)
         .flat_map(|(_, requests)| requests)
         .filter(|(time, _)| *time as f64 > limit_us)
         .map(|(_, arrival)| *arrival)

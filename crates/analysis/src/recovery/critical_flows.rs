@@ -28,9 +28,13 @@ impl Flow {
     /// Calls of the flow in a span. Viewing the login page is no login.
     fn calls<'e>(&'e self, after: &'e After<'_>, span: Span) -> impl Iterator<Item = &'e Access> {
         let texts = &after.picture.events.texts;
+        // By the number of the path: most are asked for many times.
+        let mut known: Vec<Option<bool>> = vec![None; texts.count()];
         after.access(span).iter().filter(move |access| {
-            let path = texts.get(access.path).trim_end_matches('/');
-            texts.get(access.method) == "POST" && self.paths.iter().any(|end| path.ends_with(end))
+            let path = || texts.get(access.path).trim_end_matches('/');
+            let own = || self.paths.iter().any(|end| path().ends_with(end));
+            let own = known.get_mut(access.path as usize).is_some_and(|known| *known.get_or_insert_with(own));
+            own && texts.get(access.method) == "POST"
         })
     }
 }

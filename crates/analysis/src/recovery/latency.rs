@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::events::Access;
-use crate::statistics::quantile;
+use crate::statistics::quantile_of;
 
 use super::criterion::{After, Bound, Criterion, LONGEST_SILENCE_US};
 use super::series::{Series, Span, silences};
@@ -44,15 +44,11 @@ fn baseline(after: &After<'_>) -> Option<Baseline> {
     let medians: FxHashMap<(u32, u32), i64> = times
         .into_iter()
         .filter(|(_, times)| times.len() >= FEWEST_OF_ENDPOINT)
-        .filter_map(|(key, mut times)| {
-            times.sort_unstable();
-            Some((key, quantile(&times, 0.5)?.max(1000)))
-        })
+        .filter_map(|(key, mut times)| Some((key, quantile_of(&mut times, 0.5)?.max(1000))))
         .collect();
     let mut ratios: Vec<i64> =
         after.http(after.baseline).filter_map(|access| thousandths(access, &medians)).collect();
-    ratios.sort_unstable();
-    let ratio = quantile(&ratios, 0.9).filter(|_| ratios.len() >= FEWEST)? as f64 / 1000.0;
+    let ratio = quantile_of(&mut ratios, 0.9).filter(|_| ratios.len() >= FEWEST)? as f64 / 1000.0;
     Some(Baseline { medians, ratio })
 }
 
@@ -94,10 +90,8 @@ fn blocks(after: &After<'_>, span: Span, baseline: Option<&Baseline>) -> Vec<Blo
             continue;
         }
         if ratios.len() >= FEWEST {
-            ratios.sort_unstable();
-            times.sort_unstable();
-            let ratio = quantile(&ratios, 0.9).unwrap_or(0) as f64 / 1000.0;
-            let seconds = quantile(&times, 0.9).unwrap_or(0) as f64 / 1e6;
+            let ratio = quantile_of(&mut ratios, 0.9).unwrap_or(0) as f64 / 1000.0;
+            let seconds = quantile_of(&mut times, 0.9).unwrap_or(0) as f64 / 1e6;
             let value = match baseline {
                 Some(_) if seconds < ABSOLUTE_S / 10.0 => (ratio / FIRE).min(1.0),
                 Some(baseline) => ratio / baseline.ratio.max(1.0),

@@ -7,6 +7,7 @@ use stormtrace_logs::timestamp::SECOND_US;
 use super::{Count, Look, median};
 use crate::events::{Access, Lane};
 use crate::statistics::quantile;
+use crate::time_order::sort_by_time;
 
 /// Figures of the HTTP lane, and the failures of the bus lane.
 #[derive(Debug, Clone, Default)]
@@ -142,7 +143,7 @@ fn arrival_factor(look: &Look<'_>) -> Option<f64> {
             .filter(|access| access.lane == Lane::Http)
             .map(|access| (arrival(access, patience_us), u64::from(access.count)))
             .collect();
-        arrivals.sort_unstable();
+        sort_by_time(&mut arrivals, |(us, _)| *us);
         // Requests up to each.
         let mut all = 0;
         arrivals.iter_mut().for_each(|(_, count)| {

@@ -232,14 +232,19 @@ impl<'a> Fields<'a> {
                 record.upstream_never_connected = false;
                 Some(rest).filter(alone)
             }
+            (Variable::Ignored, Class::SecondsList) => {
+                let (_us, rest) = common_seconds(input)?;
+                Some(rest).filter(alone)
+            }
             _ => None,
         }
     }
 
     /// Takes in the short label that `input` begins with, behind its blank, and its value, where both are written as in
-    /// nearly every line, and gives what follows. `None`: it is to be looked at more closely; that would come to the same.
+    /// nearly every line, and gives what follows, and whether the label stands for something. `None`: it is to be looked
+    /// at more closely; that would come to the same.
     #[inline]
-    pub(super) fn take_label(&mut self, input: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn take_label(&mut self, input: &'a [u8]) -> Option<(&'a [u8], bool)> {
         use Class::{AddressList, Seconds, SecondsList, StatusList};
         let (variable, class, value) = match input {
             [b' ', b'r', b't', b'=', value @ ..] => (Variable::RequestTime, Seconds, value),
@@ -249,6 +254,7 @@ impl<'a> Fields<'a> {
             [b' ', b'u', b'c', b't', b'=', b'"', value @ ..] => {
                 (Variable::UpstreamConnectTime, SecondsList, value)
             }
+            [b' ', b'u', b'h', b't', b'=', b'"', value @ ..] => (Variable::Ignored, SecondsList, value),
             [b' ', b'u', b's', b'=', b'"', value @ ..] => (Variable::UpstreamStatus, StatusList, value),
             [b' ', b'u', b'a', b'=', b'"', value @ ..] => (Variable::UpstreamAddr, AddressList, value),
             _ => return None,
@@ -256,7 +262,7 @@ impl<'a> Fields<'a> {
         let rest = self.take_common(variable, class, value)?;
         // All but `rt` stand in quotes.
         let rest = if class == Seconds { rest } else { rest.strip_prefix(b"\"")? };
-        matches!(rest.first(), None | Some(b' ')).then_some(rest)
+        matches!(rest.first(), None | Some(b' ')).then_some((rest, variable != Variable::Ignored))
     }
 
     /// Takes in the value of a variable. `None` when the value cannot be one of that variable.

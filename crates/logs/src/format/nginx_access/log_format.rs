@@ -400,8 +400,9 @@ fn match_pieces<'a>(
 fn match_labels<'a>(mut input: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     let mut known = false;
     loop {
-        if let Some(rest) = fields.take_label(input) {
-            (input, known) = (rest, true);
+        if let Some((rest, means_something)) = fields.take_label(input) {
+            input = rest;
+            known |= means_something;
             continue;
         }
         input = input.trim_ascii_start();
