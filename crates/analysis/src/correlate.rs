@@ -101,13 +101,12 @@ fn shift_test(a: &[i64], b: &[i64], window: (i64, i64)) -> f64 {
     };
     let (a, b) = (bucketed(a), bucketed(b));
     let filled: Vec<(usize, u32)> = b.iter().copied().enumerate().filter(|(_, events)| *events > 0).collect();
+    // Twice over, so that a shift is an offset.
+    let circle: Vec<bool> = a.iter().chain(&a).map(|events| *events > 0).collect();
     let score = |shift: usize| -> u64 {
-        filled
-            .iter()
-            .map(|(at, events)| {
-                u64::from(*a.get((at + shift) % count).unwrap_or(&0)).min(1) * u64::from(*events)
-            })
-            .sum()
+        let shifted = circle.get(shift..).unwrap_or_default();
+        let met = filled.iter().filter(|(at, _)| shifted.get(*at) == Some(&true));
+        met.map(|(_, events)| u64::from(*events)).sum()
     };
     let unshifted = score(0);
     let as_good = (1..count).filter(|shift| score(*shift) >= unshifted).count();

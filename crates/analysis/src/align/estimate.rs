@@ -3,6 +3,8 @@
 
 use stormtrace_logs::timestamp::SECOND_US;
 
+use crate::time_order::sort_by_time;
+
 /// Clocks are looked for this far apart, µs: the widest zone (±14 h) on the wrong side of the date line.
 pub const REACH_US: i64 = 26 * 3600 * SECOND_US;
 /// Fewer pairs than this prove nothing.
@@ -82,7 +84,7 @@ impl Estimate {
 #[must_use]
 pub fn estimate(pairs: &[Pair], resolution_us: i64) -> Option<Estimate> {
     let mut sorted = pairs.to_vec();
-    sorted.sort_unstable_by_key(|pair| (pair.difference_us, pair.left, pair.right));
+    sort_by_time(&mut sorted, |pair| pair.difference_us);
     let windows = windows(&sorted);
     let best = windows.iter().min_by_key(|window| {
         (std::cmp::Reverse(window.matched), window.width_us, window.bin.saturating_abs(), window.bin)

@@ -16,11 +16,15 @@ pub fn connected<E>(edges: &[FxHashMap<usize, E>]) -> Vec<Vec<usize>> {
             }
         }
     }
-    let mut groups: std::collections::BTreeMap<usize, Vec<usize>> = std::collections::BTreeMap::new();
+    let mut groups: Vec<Vec<usize>> = vec![Vec::new(); edges.len()];
     for row in 0..edges.len() {
-        groups.entry(root(&mut parent, row)).or_default().push(row);
+        // The root is the group's first row.
+        if let Some(group) = groups.get_mut(root(&mut parent, row)) {
+            group.push(row);
+        }
     }
-    groups.into_values().collect()
+    groups.retain(|group| !group.is_empty());
+    groups
 }
 
 fn root(parent: &mut [usize], mut node: usize) -> usize {

@@ -33,24 +33,16 @@ impl Queue {
     pub fn arrivals(&self, earliest_us: i64, latest_us: i64) -> (i64, i64) {
         let before = self.taken.partition_point(|request| request.accepted_us < earliest_us);
         let after = self.taken.partition_point(|request| request.accepted_us <= latest_us);
-        let mut from: Vec<i64> = self
-            .taken
-            .iter()
-            .take(before)
-            .rev()
-            .take(NEIGHBOURS)
-            .map(|request| request.arrived_us.saturating_sub(request.slack_us.1))
-            .collect();
-        from.sort_unstable_by(|a, b| b.cmp(a));
-        let mut to: Vec<i64> = self
-            .taken
-            .iter()
-            .skip(after)
-            .take(NEIGHBOURS)
-            .map(|request| request.arrived_us.saturating_add(request.slack_us.1))
-            .collect();
-        to.sort_unstable();
-        (from.get(1).copied().unwrap_or(i64::MIN), to.get(1).copied().unwrap_or(i64::MAX))
+        let latest = |taken: &Taken| taken.arrived_us.saturating_sub(taken.slack_us.1);
+        let earliest = |taken: &Taken| taken.arrived_us.saturating_add(taken.slack_us.1);
+        let from = self.taken.iter().take(before).rev().take(NEIGHBOURS).map(latest);
+        let to = self.taken.iter().skip(after).take(NEIGHBOURS).map(earliest);
+        // The second of each, in order.
+        let (mut most, mut from_us) = (i64::MIN, i64::MIN);
+        from.for_each(|us| (most, from_us) = (most.max(us), from_us.max(most.min(us))));
+        let (mut least, mut to_us) = (i64::MAX, i64::MAX);
+        to.for_each(|us| (least, to_us) = (least.min(us), to_us.min(least.max(us))));
+        (from_us, to_us)
     }
 }
 

@@ -123,6 +123,14 @@ pub fn find(picture: &Picture<'_>, services: &mut Services) -> Vec<Matched> {
         let edges: Vec<Edges> = rows.iter().map(|row| candidates.of(row)).collect();
         matched.clear();
         for group in groups(&rows, &edges) {
+            // An answer that no request fits, as nearly every one where nginx's log is of another time.
+            let nothing = |row: &usize| {
+                edges.get(*row).is_none_or(FxHashMap::is_empty)
+                    && rows.get(*row).is_none_or(|row| matches!(row.what, Taker::Late { .. }))
+            };
+            if group.iter().all(nothing) {
+                continue;
+            }
             let round = Round { rows: &rows, edges: &edges, ordered: in_order(&group, &edges), picture };
             let mut used = FxHashSet::default();
             for piece in group.chunks(LARGEST_GROUP) {
@@ -263,9 +271,14 @@ impl<'p> Candidates<'p> {
     /// Requests of the target that nginx gave up before the worker was done, and that came before it began.
     fn of_late(&self, accepted_us: i64, end_us: i64, target: Target) -> Vec<(usize, Edge)> {
         let Some(list) = self.by_target.get(&target) else { return Vec::new() };
+        let (earliest, latest) = (accepted_us - LONGEST_QUEUE_US, accepted_us + SECOND_US + JITTER_US);
+        let begin = list.partition_point(|(us, _)| *us < earliest);
+        if list.get(begin).is_none_or(|(us, _)| *us > latest) {
+            return Vec::new();
+        }
         let (first, last) = self.queue.arrivals(accepted_us - NEXT_US, accepted_us + NEXT_US);
-        let from = first.saturating_sub(FAR_US).max(accepted_us - LONGEST_QUEUE_US);
-        let to = last.saturating_add(FAR_US).min(accepted_us + SECOND_US + JITTER_US);
+        let from = first.saturating_sub(FAR_US).max(earliest);
+        let to = last.saturating_add(FAR_US).min(latest);
         let begin = list.partition_point(|(us, _)| *us < from);
         let weigh = |index: usize| -> Option<Edge> {
             let access = self.picture.events.access.get(index)?;

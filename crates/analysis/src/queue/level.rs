@@ -45,23 +45,19 @@ impl Level {
     /// The larger of two levels at each instant.
     #[must_use]
     pub fn or_higher(&self, other: &Level) -> Level {
-        let mut instants: Vec<i64> = self.steps.iter().chain(&other.steps).map(|(us, _)| *us).collect();
-        instants.sort_unstable();
-        instants.dedup();
         let (mut own, mut others) = (self.steps.iter().peekable(), other.steps.iter().peekable());
         let (mut a, mut b) = (0, 0);
-        let steps = instants
-            .into_iter()
-            .map(|us| {
-                while let Some((_, level)) = own.next_if(|(at, _)| *at <= us) {
-                    a = *level;
-                }
-                while let Some((_, level)) = others.next_if(|(at, _)| *at <= us) {
-                    b = *level;
-                }
-                (us, a.max(b))
-            })
-            .collect();
+        let mut steps = Vec::with_capacity(self.steps.len() + other.steps.len());
+        while let Some((us, _)) = own.peek().into_iter().chain(others.peek()).min_by_key(|(us, _)| *us) {
+            let us = *us;
+            if let Some((_, level)) = own.next_if(|(at, _)| *at == us) {
+                a = *level;
+            }
+            if let Some((_, level)) = others.next_if(|(at, _)| *at == us) {
+                b = *level;
+            }
+            steps.push((us, a.max(b)));
+        }
         Level { steps }
     }
 

@@ -7,8 +7,6 @@
 pub mod sessions;
 pub mod work;
 
-use std::collections::BTreeMap;
-
 use rustc_hash::FxHashMap;
 use stormtrace_logs::timestamp::SECOND_US;
 
@@ -92,7 +90,7 @@ pub fn measure(scene: &Scene<'_>, saturation: &Saturation, chains: &Chains) -> O
     let mut cron = Rows::default();
     for run in &runs {
         let us = run.to_us.min(to) - run.from_us.max(from);
-        let name = events.texts.get(run.job).to_owned();
+        let name = events.texts.get(run.job);
         cron.add(name, us, || scene.places.reference(run.place.0, run.place.1, run.from_us));
     }
     // Cron workers are not the workers that serve requests.
@@ -242,7 +240,7 @@ fn activities(scene: &Scene<'_>, pieces: &[Piece<'_>]) -> Rows {
             (python, piece.python_us),
         ];
         for (name, us) in parts {
-            rows.add(name.to_owned(), us, || reference(scene, piece.service));
+            rows.add(name, us, || reference(scene, piece.service));
         }
     }
     rows
@@ -260,27 +258,29 @@ fn endpoints(scene: &Scene<'_>, pieces: &[Piece<'_>], matched: &[Matched]) -> Ro
     let events = scene.picture.events;
     let candidates: FxHashMap<usize, &[usize]> =
         matched.iter().map(|link| (link.death, link.candidates.as_slice())).collect();
-    let line = |index: usize| {
-        let access = events.access.get(index)?;
-        Some(format!("{} {}", events.texts.get(access.method), route(events.texts.get(access.path))))
+    let line = |index: usize| events.access.get(index).map(|access| (access.method, access.path));
+    let name = |(method, path): (u32, u32)| {
+        format!("{} {}", events.texts.get(method), route(events.texts.get(path)))
     };
+    // By the numbers of method and path, of which there are few.
+    let mut names: FxHashMap<(u32, u32), String> = FxHashMap::default();
     let mut rows = Rows::default();
     for piece in pieces {
         let served = piece.service.served.and_then(|served| events.served.get(served));
-        let name = match (served, piece.service.access, piece.service.death) {
-            (Some(served), _, _) => {
-                Some(format!("{} {}", events.texts.get(served.method), route(events.texts.get(served.path))))
-            }
+        let target = match (served, piece.service.access, piece.service.death) {
+            (Some(served), _, _) => Some((served.method, served.path)),
             (None, Some(access), _) => line(access),
             // Which request it was is not certain, but all it may have been are of one endpoint.
             (None, None, Some(death)) => {
-                let mut names =
+                let mut targets =
                     candidates.get(&death).into_iter().flat_map(|all| all.iter()).map(|index| line(*index));
-                names.next().flatten().filter(|first| names.all(|name| name.as_ref() == Some(first)))
+                let first = targets.next().flatten();
+                first.filter(|first| targets.all(|other| other.map(name) == Some(name(*first))))
             }
             (None, None, None) => None,
         };
-        if let Some(name) = name {
+        if let Some(target) = target {
+            let name = names.entry(target).or_insert_with(|| name(target));
             rows.add(name, piece.us, || reference(scene, piece.service));
         }
     }
@@ -290,7 +290,7 @@ fn endpoints(scene: &Scene<'_>, pieces: &[Piece<'_>], matched: &[Matched]) -> Ro
 fn queries(scene: &Scene<'_>, own: &[Vec<(Stretch, i64)>]) -> Rows {
     let mut rows = Rows::default();
     for (stretch, us) in own.iter().flatten().filter(|(stretch, _)| stretch.query != 0) {
-        let name = scene.picture.events.texts.get(stretch.query).to_owned();
+        let name = scene.picture.events.texts.get(stretch.query);
         rows.add(name, *us, || at(scene, stretch));
     }
     rows
@@ -314,7 +314,7 @@ fn root_blockers(scene: &Scene<'_>, own: &[Vec<(Stretch, i64)>], waits: &Waits) 
                 parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
             },
         );
-        rows.add(name, *us, || at(scene, stretch));
+        rows.add(&name, *us, || at(scene, stretch));
     }
     rows
 }
@@ -328,7 +328,7 @@ fn outcomes(scene: &Scene<'_>, pieces: &[Piece<'_>]) -> Rows {
             Outcome::Ghost => "for nobody: the client had been given up on",
             Outcome::Killed => "cut short by a kill",
         };
-        rows.add(name.to_owned(), piece.us, || reference(scene, piece.service));
+        rows.add(name, piece.us, || reference(scene, piece.service));
     }
     rows
 }
@@ -368,15 +368,18 @@ struct Sum {
 
 #[derive(Default)]
 struct Rows {
-    by_name: BTreeMap<String, Sum>,
+    by_name: FxHashMap<String, Sum>,
 }
 
 impl Rows {
-    fn add(&mut self, name: String, us: i64, place: impl FnOnce() -> Reference) {
+    fn add(&mut self, name: &str, us: i64, place: impl FnOnce() -> Reference) {
         if us <= 0 {
             return;
         }
-        let row = self.by_name.entry(name).or_default();
+        if !self.by_name.contains_key(name) {
+            self.by_name.insert(name.to_owned(), Sum::default());
+        }
+        let Some(row) = self.by_name.get_mut(name) else { return };
         row.us += us;
         row.count += 1;
         if us > row.longest_us {

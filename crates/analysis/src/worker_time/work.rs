@@ -19,10 +19,13 @@ const LONGEST_JOB_US: i64 = 6 * 3600 * SECOND_US;
 pub fn services(services: &Services, picture: &Picture<'_>, from: i64, to: i64) -> Vec<Service> {
     let mut own = services.ended_in(from, to.saturating_add(LONGEST_QUEUE_US)).to_vec();
     find_ghosts(&mut own, services, picture, from, to);
-    let full = replay::full(picture, &own, from, to);
-    for service in own.iter_mut().filter(|service| service.access.is_none()) {
+    let untold = |service: &Service| {
         let death = service.death.and_then(|death| picture.deaths.get(death));
-        if death.is_some_and(|death| death.reason != Reason::RealTime) {
+        service.access.is_none() && death.is_some_and(|death| death.reason != Reason::RealTime)
+    };
+    if own.iter().any(untold) {
+        let full = replay::full(picture, &own, from, to);
+        for service in own.iter_mut().filter(|service| untold(service)) {
             let free = services.free_before(service.stream, service.pid, service.end_us);
             service.accepted_us = free.map(|free| free.us).filter(|free| within(&full, *free));
         }
