@@ -1,6 +1,5 @@
 //! Event tables: requests by endpoint, statements by fingerprint. The one place that knows polars.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use polars::prelude::{Column, DataFrame, GroupsIndicator, PolarsResult};
@@ -18,46 +17,24 @@ use crate::waits::Waits;
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// Numbers for texts that are equal, however often each is asked for by its number in the events' table.
-struct Numbers<'e> {
-    by_text: FxHashMap<Cow<'e, str>, u32>,
-    known: Vec<Option<u32>>,
-}
-
-impl<'e> Numbers<'e> {
-    fn new(events: &Events) -> Self {
-        Numbers { by_text: FxHashMap::default(), known: vec![None; events.texts.count()] }
-    }
-
-    /// The number of what `text` makes of a text.
-    fn of(&mut self, number: u32, text: impl FnOnce() -> Cow<'e, str>) -> u32 {
-        let Some(known) = self.known.get_mut(number as usize) else { return u32::MAX };
-        *known.get_or_insert_with(|| {
-            let next = u32::try_from(self.by_text.len()).unwrap_or(u32::MAX);
-            *self.by_text.entry(text()).or_insert(next)
-        })
-    }
-}
-
 /// The number of each request's endpoint (lane, method and route), and the first request to each, in the order in which they
 /// are first met.
-fn numbered<'e>(events: &'e Events) -> (Vec<u32>, Vec<&'e Access>) {
-    let (mut methods, mut routes) = (Numbers::new(events), Numbers::new(events));
-    let mut endpoints: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
+fn numbered(events: &Events) -> (Vec<u32>, Vec<&Access>) {
+    let mut endpoints: FxHashMap<(Lane, &str, String), u32> = FxHashMap::default();
+    // By the numbers of the texts: most are met many times.
+    let mut known: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
     let mut first = Vec::new();
-    let number = |access: &'e Access| {
-        let Access { lane, method, path, .. } = access;
-        let key = (
-            *lane,
-            methods.of(*method, || Cow::Borrowed(events.texts.get(*method))),
-            routes.of(*path, || Cow::Owned(route(events.texts.get(*path)))),
-        );
-        *endpoints.entry(key).or_insert_with(|| {
-            first.push(access);
-            u32::try_from(first.len() - 1).unwrap_or(u32::MAX)
-        })
-    };
-    (events.access.iter().map(number).collect(), first)
+    let mut numbers = Vec::with_capacity(events.access.len());
+    for access in &events.access {
+        numbers.push(*known.entry((access.lane, access.method, access.path)).or_insert_with(|| {
+            let (method, path) = (events.texts.get(access.method), events.texts.get(access.path));
+            *endpoints.entry((access.lane, method, route(path))).or_insert_with(|| {
+                first.push(access);
+                u32::try_from(first.len() - 1).unwrap_or(u32::MAX)
+            })
+        }));
+    }
+    (numbers, first)
 }
 
 /// Endpoints by share of busy time. `incidents` are their spans, µs: what ended outside all of them is the baseline.

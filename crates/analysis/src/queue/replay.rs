@@ -68,7 +68,8 @@ pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
         .filter(|job| (from..=to).contains(&job.connected_us))
         .filter_map(|job| Some((job.connected_us, job.accepted_us?.max(job.connected_us))))
         .collect();
-    let spans = || timed.iter().map(|request| (request.access.arrival_us(), request.access.end_us));
+    // In order of their ends.
+    let spans = || arrived(events, from, to).map(|(_, access)| (access.arrival_us(), access.end_us));
     let worked =
         own.iter().filter_map(|service| Some((service.accepted_us?, service.end_us))).collect::<Vec<_>>();
     Replay {

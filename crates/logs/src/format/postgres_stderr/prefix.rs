@@ -4,7 +4,7 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use super::super::postgres_message::{looks_like_stamp, next_stamp, stamp};
 use super::super::strip_literal;
-use crate::timestamp::{LastTime, SECOND_US, Stamp, digits, fraction_us};
+use crate::timestamp::{LastTime, SECOND_US, Stamp, digits, fraction_us, leading_number};
 
 /// Prefixes seen in the field, tried after those of the bundle's own configuration. `%m` also reads `%t`.
 const COMMON_PREFIXES: [&str; 34] = [
@@ -165,6 +165,13 @@ impl Prefix {
                 Step::SessionOnly if rest.is_empty() => return Some(fields),
                 Step::SessionOnly => {}
                 Step::Field(Kind::Time, 0) => rest = time(rest, last_time, &mut fields)?,
+                // Digits end where any literal but one of digits begins.
+                Step::Field(Kind::ProcessId, 0) if matches!(later, [Step::Literal(text), ..] if !text.first().is_some_and(u8::is_ascii_digit)) =>
+                {
+                    let (pid, behind) = leading_number(rest)?;
+                    fields.pid = Some(u32::try_from(pid).ok()?);
+                    rest = behind;
+                }
                 Step::Field(kind, width) => {
                     let next = later.iter().find(|step| !matches!(step, Step::SessionOnly));
                     let (next, last) = match next {
