@@ -175,6 +175,13 @@ pub fn date_time_us(bytes: &[u8]) -> Option<i64> {
 pub fn fraction_us(bytes: &[u8]) -> (i64, usize, i64) {
     /// The place value of the last digit, by the number of digits.
     const PLACES: [i64; 7] = [SECOND_US, 100_000, 10_000, 1000, 100, 10, 1];
+    // Three digits, as nearly everywhere.
+    if let [b'.' | b',', a, b, c, rest @ ..] = bytes
+        && !rest.first().is_some_and(u8::is_ascii_digit)
+        && let Some(milliseconds) = number([*a, *b, *c])
+    {
+        return (milliseconds * 1000, 4, 1000);
+    }
     let none = (0, 0, SECOND_US);
     let Some((b'.' | b',', digits)) = bytes.split_first() else { return none };
     let (mut value, mut count) = (0i64, 0usize);
