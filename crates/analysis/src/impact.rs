@@ -7,8 +7,7 @@ use crate::lives::Death;
 use crate::place::Places;
 use crate::queue;
 use crate::report::{Bus, Impact, Kills, Postgres, Requests};
-use crate::statistics::{weighted_quantile, wilson95};
-use crate::time_order::sort_by_time;
+use crate::statistics::{weighted_quantile_of, wilson95};
 
 /// Stamps of whole seconds may be up to this early against the true end, µs.
 const SLACK_US: i64 = 1_000_000;
@@ -72,8 +71,7 @@ fn requests(events: &Events, from: i64, to: i64) -> Requests {
     let p95 = |requests: &mut dyn Iterator<Item = &Access>| {
         let timed = requests.filter_map(|access| Some((access.request_time_us?, access.count)));
         let mut times: Vec<(i64, u32)> = timed.collect();
-        sort_by_time(&mut times, |(us, _)| *us);
-        weighted_quantile(&times, 0.95).map(|us| us as f64 / 1e3)
+        weighted_quantile_of(&mut times, 0.95).map(|us| us as f64 / 1e3)
     };
     let mut outside = http(i64::MIN, from.saturating_sub(1)).chain(http(to.saturating_add(1), i64::MAX));
     Requests {

@@ -7,6 +7,10 @@ pub const LONGEST: usize = 5000;
 /// Where a last piece may begin.
 struct Candidate {
     start: usize,
+    /// Sums of the values before it, and of their squares.
+    sums: (f64, f64),
+    /// What the best split of the values before it costs.
+    before: f64,
     /// The first end for which it need not be tried any more.
     until: usize,
     /// Of the best split that has this as the beginning of its last piece, for the current end, without penalty.
@@ -14,8 +18,14 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn at(start: usize) -> Self {
-        Candidate { start, until: usize::MAX, cost: f64::INFINITY }
+    fn at(start: usize, sums: (f64, f64), before: f64) -> Self {
+        Candidate { start, sums, before, until: usize::MAX, cost: f64::INFINITY }
+    }
+
+    /// Squared distance of the values from here up to `end` from their mean; `sums` are those before `end`.
+    fn distance(&self, end: usize, sums: (f64, f64)) -> f64 {
+        let total = sums.0 - self.sums.0;
+        (sums.1 - self.sums.1 - total * total / end.saturating_sub(self.start).max(1) as f64).max(0.0)
     }
 }
 
@@ -28,39 +38,28 @@ pub fn split(values: &[f64], penalty: f64, shortest: usize) -> Vec<usize> {
     if count < 2 * shortest {
         return vec![0];
     }
-    // Sums up to each index, so that the cost of a piece takes constant time.
+    // Sums up to each end, so that the cost of a piece takes constant time.
     let (mut sum, mut square) = (0.0f64, 0.0f64);
-    let sums: Vec<(f64, f64)> = std::iter::once((0.0, 0.0))
-        .chain(values.iter().take(count).map(|value| {
+    let sums: Vec<(f64, f64)> = values
+        .iter()
+        .take(count)
+        .map(|value| {
             sum += value;
             square += value * value;
             (sum, square)
-        }))
+        })
         .collect();
-    let cost = |from: usize, to: usize| -> f64 {
-        match (sums.get(from), sums.get(to)) {
-            (Some(a), Some(b)) if to > from => {
-                let total = b.0 - a.0;
-                (b.1 - a.1 - total * total / (to - from) as f64).max(0.0)
-            }
-            _ => 0.0,
-        }
-    };
-    // best[t]: cost of the best split of the first t values, and where its last piece begins.
-    let mut best: Vec<(f64, usize)> = vec![(f64::INFINITY, 0); count + 1];
-    if let Some(first) = best.first_mut() {
-        *first = (-penalty, 0);
-    }
-    let mut candidates = vec![Candidate::at(0)];
-    for end in shortest..=count {
-        let reach = |start: usize| best.get(start).map_or(f64::INFINITY, |(known, _)| *known);
+    // Where the last piece of the best split of the first so many values begins.
+    let mut last_start = vec![0; count + 1];
+    let mut candidates = vec![Candidate::at(0, (0.0, 0.0), -penalty)];
+    for (end, sums) in (1..).zip(sums).skip(shortest - 1) {
         let (mut least, mut at) = (f64::INFINITY, 0);
         candidates.retain(|candidate| candidate.until > end);
         // They are in order: those that leave no room for a piece are the last ones.
         let room = candidates.partition_point(|candidate| end - candidate.start >= shortest);
         let candidates_now = candidates.get_mut(..room).unwrap_or_default();
         for candidate in &mut *candidates_now {
-            candidate.cost = reach(candidate.start) + cost(candidate.start, end);
+            candidate.cost = candidate.before + candidate.distance(end, sums);
             let total = candidate.cost + penalty;
             if total < least {
                 (least, at) = (total, candidate.start);
@@ -72,15 +71,15 @@ pub fn split(values: &[f64], penalty: f64, shortest: usize) -> Vec<usize> {
                 candidate.until = candidate.until.min(end + shortest);
             }
         }
-        if let Some(slot) = best.get_mut(end) {
-            *slot = (least, at);
+        if let Some(slot) = last_start.get_mut(end) {
+            *slot = at;
         }
-        candidates.push(Candidate::at(end));
+        candidates.push(Candidate::at(end, sums, least));
     }
     let mut starts = Vec::new();
     let mut end = count;
     while end > 0 {
-        let start = best.get(end).map_or(0, |(_, start)| *start);
+        let start = last_start.get(end).copied().unwrap_or(0);
         starts.push(start);
         // Every piece is at least one long, so this ends.
         end = start.min(end - 1);

@@ -57,9 +57,42 @@ pub fn weighted_quantile(sorted: &[(i64, u32)], q: f64) -> Option<i64> {
     reached.map(|(value, _)| *value)
 }
 
+/// The same of pairs in any order, which are moved about.
+#[must_use]
+pub fn weighted_quantile_of(values: &mut [(i64, u32)], q: f64) -> Option<i64> {
+    if values.iter().all(|(_, count)| *count == 1) {
+        let rank = (q * values.len() as f64).ceil() as usize;
+        let at = rank.saturating_sub(1).min(values.len().checked_sub(1)?);
+        return Some(values.select_nth_unstable(at).1.0);
+    }
+    values.sort_unstable();
+    weighted_quantile(values, q)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Picked out of any order they are what they are in order.
+        #[test]
+        fn quantiles_of_any_order(
+            mut values in proptest::collection::vec((-50i64..50, 1u32..4), 0..40), q in 0.0f64..=1.0, alone in any::<bool>(),
+        ) {
+            if alone {
+                values.iter_mut().for_each(|(_, count)| *count = 1);
+            }
+            let mut plain: Vec<i64> = values.iter().map(|(value, _)| *value).collect();
+            let mut sorted = plain.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(quantile_of(&mut plain, q), quantile(&sorted, q));
+            let mut ordered = values.clone();
+            ordered.sort_unstable();
+            prop_assert_eq!(weighted_quantile_of(&mut values, q), weighted_quantile(&ordered, q));
+        }
+    }
 
     #[test]
     fn wilson_known_values() {

@@ -143,6 +143,20 @@ mod tests {
     }
 
     proptest! {
+        /// At every instant the higher one, by looking each up.
+        #[test]
+        fn the_higher_at_every_instant(
+            a in proptest::collection::vec((0i64..40, 1i64..10), 0..12), b in proptest::collection::vec((0i64..40, 1i64..10), 0..12),
+        ) {
+            let of = |spans: &[(i64, i64)]| Level::of(spans.iter().map(|(from, length)| (*from, from + length)), 0, 60);
+            let at = |level: &Level, us: i64| level.steps().take_while(|(from, _)| *from <= us).last().map_or(0, |(_, level)| level);
+            let (a, b) = (of(&a), of(&b));
+            let both = a.or_higher(&b);
+            for us in 0..60 {
+                prop_assert_eq!(at(&both, us), at(&a, us).max(at(&b, us)));
+            }
+        }
+
         /// Little's law on a sample path: the integral of the level is the sum of the clipped durations.
         #[test]
         fn the_integral_is_the_sum_of_durations(

@@ -7,7 +7,6 @@ use stormtrace_logs::timestamp::SECOND_US;
 use super::{Count, Look, median};
 use crate::events::{Access, Lane};
 use crate::statistics::quantile;
-use crate::time_order::sort_by_time;
 
 /// Figures of the HTTP lane, and the failures of the bus lane.
 #[derive(Debug, Clone, Default)]
@@ -134,31 +133,15 @@ fn arrival(access: &Access, patience_us: i64) -> i64 {
 /// so that the rate falls; a surge raises it at once.
 fn arrival_factor(look: &Look<'_>) -> Option<f64> {
     let patience_us = look.picture.facts.proxy_read_timeout_s.map_or(0, |timeout_s| (timeout_s * 1e6) as i64);
-    let arrivals: Vec<(i64, u64)> = {
-        let mut arrivals: Vec<(i64, u64)> = look
-            .picture
-            .events
-            .access
-            .iter()
-            .filter(|access| access.lane == Lane::Http)
-            .map(|access| (arrival(access, patience_us), u64::from(access.count)))
-            .collect();
-        sort_by_time(&mut arrivals, |(us, _)| *us);
-        // Requests up to each.
-        let mut all = 0;
-        arrivals.iter_mut().for_each(|(_, count)| {
-            all += *count;
-            *count = all;
-        });
-        arrivals
+    let http = look.picture.events.access.iter().filter(|access| access.lane == Lane::Http);
+    let arrivals: Vec<(i64, u64)> =
+        http.map(|access| (arrival(access, patience_us), u64::from(access.count))).collect();
+    let count = |from: i64, to: i64| -> u64 {
+        let inside = arrivals.iter().filter(|(us, _)| (from..to).contains(us));
+        inside.map(|(_, count)| count).sum()
     };
-    let until = |us: i64| {
-        let next = arrivals.partition_point(|(arrival, _)| *arrival < us);
-        next.checked_sub(1).and_then(|at| arrivals.get(at)).map_or(0, |(_, all)| *all)
-    };
-    let count = |from: i64, to: i64| until(to).saturating_sub(until(from));
     let (before_from, before_to) = look.baseline();
-    let before_from = arrivals.first()?.0.max(before_from);
+    let before_from = arrivals.iter().map(|(us, _)| *us).min()?.max(before_from);
     if before_to - before_from < 60 * SECOND_US {
         return None;
     }
