@@ -268,9 +268,20 @@ fn roots(events: &Events, waits: &[Wait]) -> Vec<Root> {
         root.first_us = root.first_us.min(wait.from_us);
         root.last_us = root.last_us.max(wait.to_us);
     }
+    let first_us = by_pid.values().map(|root| root.first_us).min().unwrap_or(0);
+    let last_us = by_pid.values().map(|root| root.last_us).max().unwrap_or(0);
+    let mut logged: FxHashMap<u32, Vec<&PostgresEvent>> =
+        by_pid.keys().map(|pid| (*pid, Vec::new())).collect();
+    if !by_pid.is_empty() {
+        for event in postgres_span(events, first_us, last_us.saturating_add(RELEASE_US)) {
+            if let Some(own) = logged.get_mut(&event.pid) {
+                own.push(event);
+            }
+        }
+    }
     for root in by_pid.values_mut() {
         from_snapshots(root, events);
-        from_log(root, events);
+        from_log(root, logged.get(&root.pid).map(Vec::as_slice).unwrap_or_default());
     }
     let mut roots: Vec<Root> = by_pid.into_values().collect();
     roots.sort_by_key(|root| (std::cmp::Reverse((root.waited_us, root.waits)), root.pid));
@@ -321,10 +332,9 @@ fn sight(root: &mut Root, snapshot: &Snapshot, session: &Session, is_idle: bool)
 }
 
 /// What the log says of the root when the waits ended: a statement that ran as long as they lasted, or a connection that
-/// ended outside any statement.
-fn from_log(root: &mut Root, events: &Events) {
-    let released = span(&events.postgres, root.first_us, root.last_us + RELEASE_US, |event| event.us);
-    for event in released.iter().filter(|event| event.pid == root.pid) {
+/// ended outside any statement. `logged` is all that its backend logged, in order.
+fn from_log(root: &mut Root, logged: &[&PostgresEvent]) {
+    for event in span(logged, root.first_us, root.last_us.saturating_add(RELEASE_US), |event| event.us) {
         if root.application == 0 {
             root.application = event.application;
         }

@@ -84,10 +84,12 @@ impl Estimate {
 #[must_use]
 pub fn estimate(pairs: &[Pair], resolution_us: i64) -> Option<Estimate> {
     let mut sorted = pairs.to_vec();
-    sort_by_time(&mut sorted, |pair| pair.difference_us);
+    // By whole seconds: what has the same bin needs no order.
+    sort_by_time(&mut sorted, bin_of);
     let windows = windows(&sorted);
-    let best = windows.iter().min_by_key(|window| {
-        (std::cmp::Reverse(window.matched), window.width_us, window.bin.saturating_abs(), window.bin)
+    let most = windows.iter().map(|window| window.matched).max()?;
+    let best = windows.iter().filter(|window| window.matched == most).min_by_key(|window| {
+        (width_us(sorted.get(window.from..window.to)), window.bin.saturating_abs(), window.bin)
     })?;
     let second = windows
         .iter()
@@ -107,8 +109,20 @@ pub fn estimate(pairs: &[Pair], resolution_us: i64) -> Option<Estimate> {
 }
 
 /// The median difference.
-fn middle(sorted: &[Pair]) -> Option<i64> {
-    sorted.get(sorted.len() / 2).map(|pair| pair.difference_us)
+fn middle(pairs: &[Pair]) -> Option<i64> {
+    let mut differences: Vec<i64> = pairs.iter().map(|pair| pair.difference_us).collect();
+    (!differences.is_empty()).then(|| *differences.select_nth_unstable(pairs.len() / 2).1)
+}
+
+/// How far the differences lie apart, µs.
+fn width_us(pairs: Option<&[Pair]>) -> i64 {
+    let differences = || pairs.into_iter().flatten().map(|pair| pair.difference_us);
+    differences().max().zip(differences().min()).map_or(0, |(most, least)| most - least)
+}
+
+/// The whole seconds of a difference.
+fn bin_of(pair: &Pair) -> i64 {
+    pair.difference_us.div_euclid(SECOND_US)
 }
 
 /// Two neighbouring bins: a true offset of 0.0 s falls on the edge of one.
@@ -116,12 +130,10 @@ struct Window {
     bin: i64,
     from: usize,
     to: usize,
-    width_us: i64,
     matched: usize,
 }
 
 fn windows(sorted: &[Pair]) -> Vec<Window> {
-    let bin_of = |pair: &Pair| pair.difference_us.div_euclid(SECOND_US);
     let mut bins: Vec<(i64, usize, usize)> = Vec::new();
     let mut from = 0;
     for bin in sorted.chunk_by(|a, b| bin_of(a) == bin_of(b)) {
@@ -136,8 +148,7 @@ fn windows(sorted: &[Pair]) -> Vec<Window> {
             let to = bins.get(at + 1).filter(|next| next.0 == bin + 1).map_or(to, |next| next.2);
             let inside = sorted.get(from..to)?;
             let (lefts, rights) = distinct(inside, &mut seen);
-            let width_us = inside.last()?.difference_us - inside.first()?.difference_us;
-            Some(Window { bin, from, to, width_us, matched: lefts.min(rights) })
+            Some(Window { bin, from, to, matched: lefts.min(rights) })
         })
         .collect()
 }
