@@ -57,11 +57,12 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     let busy: i64 = http.filter_map(|access| Some(access.request_time_us? * i64::from(access.count))).sum();
     let mut endpoints = Vec::new();
     for (group, first) in groups.get_groups().iter().zip(first) {
-        let own = match group {
-            GroupsIndicator::Slice([start, length]) => rows.iter().skip(start as usize).take(length as usize),
-            GroupsIndicator::Idx(_) => continue,
+        let at: Box<dyn Iterator<Item = usize>> = match group {
+            GroupsIndicator::Slice([start, length]) => Box::new((start as usize..).take(length as usize)),
+            GroupsIndicator::Idx((_, at)) => Box::new(at.iter().map(|row| *row as usize)),
         };
-        let own: Vec<(&Access, bool)> = own
+        let own: Vec<(&Access, bool)> = at
+            .filter_map(|row| rows.get(row))
             .map(|(_, access)| *access)
             .map(|access| (access, within(&incidents, access.end_us)))
             .collect();

@@ -139,6 +139,26 @@ pub fn in_order(takers: &[Vec<(usize, i64)>], places: usize) -> Vec<Option<usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The second latest arrival of those taken before, the second earliest of those taken after.
+        #[test]
+        fn one_neighbour_on_each_side_may_be_wrong(
+            arrivals in proptest::collection::vec(0i64..1000, 0..30), earliest in 0i64..30, length in 0i64..5,
+        ) {
+            let taken = |(number, arrived_us): (i64, i64)| Taken { accepted_us: number, arrived_us, slack_us: (0, 0) };
+            let queue = Queue::new((0..).zip(arrivals.iter().copied()).map(taken).collect());
+            let from = usize::try_from(earliest).unwrap().min(arrivals.len());
+            let to = usize::try_from(earliest + length + 1).unwrap().min(arrivals.len());
+            let mut before: Vec<i64> = arrivals[..from].iter().rev().take(NEIGHBOURS).copied().collect();
+            let mut after: Vec<i64> = arrivals[to..].iter().take(NEIGHBOURS).copied().collect();
+            before.sort_unstable_by(|a, b| b.cmp(a));
+            after.sort_unstable();
+            let second = (before.get(1).copied().unwrap_or(i64::MIN), after.get(1).copied().unwrap_or(i64::MAX));
+            prop_assert_eq!(queue.arrivals(earliest, earliest + length), second);
+        }
+    }
 
     fn taken(accepted_us: i64, arrived_us: i64) -> Taken {
         Taken { accepted_us, arrived_us, slack_us: (20, 5) }
