@@ -29,19 +29,22 @@ pub fn predictive_tail(at_least: u64, seen: u64, quiet_s: f64, span_s: f64) -> f
     (1.0 - below).max(0.0)
 }
 
+/// Where the `q` quantile (nearest rank) stands among `count` sorted values.
+fn rank(count: usize, q: f64) -> Option<usize> {
+    let rank = (q * count as f64).ceil() as usize;
+    Some(rank.saturating_sub(1).min(count.checked_sub(1)?))
+}
+
 /// The `q` quantile (nearest rank) of sorted values.
 #[must_use]
 pub fn quantile(sorted: &[i64], q: f64) -> Option<i64> {
-    let rank = (q * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.saturating_sub(1).min(sorted.len().checked_sub(1)?)).copied()
+    sorted.get(rank(sorted.len(), q)?).copied()
 }
 
 /// The same of values in any order, which are moved about.
 #[must_use]
 pub fn quantile_of(values: &mut [i64], q: f64) -> Option<i64> {
-    let rank = (q * values.len() as f64).ceil() as usize;
-    let at = rank.saturating_sub(1).min(values.len().checked_sub(1)?);
-    Some(*values.select_nth_unstable(at).1)
+    Some(*values.select_nth_unstable(rank(values.len(), q)?).1)
 }
 
 /// The same where each value stands for several, given as (value, for how many) in order of the values.
@@ -61,9 +64,7 @@ pub fn weighted_quantile(sorted: &[(i64, u32)], q: f64) -> Option<i64> {
 #[must_use]
 pub fn weighted_quantile_of(values: &mut [(i64, u32)], q: f64) -> Option<i64> {
     if values.iter().all(|(_, count)| *count == 1) {
-        let rank = (q * values.len() as f64).ceil() as usize;
-        let at = rank.saturating_sub(1).min(values.len().checked_sub(1)?);
-        return Some(values.select_nth_unstable(at).1.0);
+        return Some(values.select_nth_unstable(rank(values.len(), q)?).1.0);
     }
     values.sort_unstable();
     weighted_quantile(values, q)

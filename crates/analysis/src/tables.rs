@@ -17,24 +17,25 @@ use crate::waits::Waits;
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// The number of each request's endpoint (lane, method and route), and the first request to each, in the order in which they
-/// are first met.
-fn numbered(events: &Events) -> (Vec<u32>, Vec<&Access>) {
+/// Each request with the number of its endpoint (lane, method and route), and the first request to each, in the order in
+/// which they are first met.
+fn numbered(events: &Events) -> (Vec<(u32, &Access)>, Vec<&Access>) {
     let mut endpoints: FxHashMap<(Lane, &str, String), u32> = FxHashMap::default();
     // By the numbers of the texts: most are met many times.
     let mut known: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
     let mut first = Vec::new();
-    let mut numbers = Vec::with_capacity(events.access.len());
+    let mut rows = Vec::with_capacity(events.access.len());
     for access in &events.access {
-        numbers.push(*known.entry((access.lane, access.method, access.path)).or_insert_with(|| {
+        let number = known.entry((access.lane, access.method, access.path)).or_insert_with(|| {
             let (method, path) = (events.texts.get(access.method), events.texts.get(access.path));
             *endpoints.entry((access.lane, method, route(path))).or_insert_with(|| {
                 first.push(access);
                 u32::try_from(first.len() - 1).unwrap_or(u32::MAX)
             })
-        }));
+        });
+        rows.push((*number, access));
     }
-    (numbers, first)
+    (rows, first)
 }
 
 /// Endpoints by share of busy time. `incidents` are their spans, µs: what ended outside all of them is the baseline.
@@ -43,8 +44,7 @@ fn numbered(events: &Events) -> (Vec<u32>, Vec<&Access>) {
 /// What polars says.
 pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<Endpoint>> {
     let incidents = joined(incidents);
-    let (numbers, first) = numbered(events);
-    let mut rows: Vec<(u32, &Access)> = numbers.into_iter().zip(&events.access).collect();
+    let (mut rows, first) = numbered(events);
     sort_by_time(&mut rows, |(number, _)| i64::from(*number));
     let mut column =
         Column::new("endpoint".into(), rows.iter().map(|(number, _)| *number).collect::<Vec<_>>());

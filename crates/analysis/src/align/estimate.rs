@@ -105,13 +105,8 @@ pub fn estimate(pairs: &[Pair], resolution_us: i64) -> Option<Estimate> {
         return None;
     }
     let inside = sorted.get(best.from..best.to)?;
-    Some(refine(pairs, middle(inside)?, resolution_us))
-}
-
-/// The median difference.
-fn middle(pairs: &[Pair]) -> Option<i64> {
-    let mut differences: Vec<i64> = pairs.iter().map(|pair| pair.difference_us).collect();
-    (!differences.is_empty()).then(|| *differences.select_nth_unstable(pairs.len() / 2).1)
+    let mut differences: Vec<i64> = inside.iter().map(|pair| pair.difference_us).collect();
+    Some(refine(pairs, median(&mut differences), resolution_us))
 }
 
 /// How far the differences lie apart, µs.

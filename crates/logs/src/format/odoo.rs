@@ -11,7 +11,7 @@ use nom::{IResult, Parser};
 
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source, http_1_request};
 use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
-use crate::timestamp::{Stamp, begins_with_shape, date_time_us, leading_number};
+use crate::timestamp::{Stamp, begins_with_shape, date_time_us, digits, leading_number};
 
 mod definition;
 mod dialects;
@@ -64,9 +64,7 @@ impl Format for Odoo {
             return dialects::parse(text, raw.outer, raw.pid);
         };
         let us = memory.date_time.read(text, date_time_us).ok_or("bad_timestamp")?;
-        // The header's shape holds: 19 bytes, a comma and three digits.
-        let (_, &[a, b, c]) = text.get(..23).and_then(<[u8]>::split_last_chunk).ok_or("bad_timestamp")?;
-        let milliseconds = crate::timestamp::number([a, b, c]).ok_or("bad_timestamp")?;
+        let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;
         let stamp = Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000);
         // Most are one line; of the others the names stand in the first.
         let (first, detail) = split_line(rest);
