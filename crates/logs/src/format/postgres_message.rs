@@ -15,7 +15,7 @@ use super::postgres_translations;
 use crate::record::{Cancellation, PostgresEvent, Termination};
 use crate::timestamp::{
     LastTime, SECOND_US, Stamp, Zone, abbreviation_offset_s, begins_with_shape, date_time_us, fraction_us,
-    leading_number,
+    leading_number, number as digits_of,
 };
 
 /// SQL is searched for calls of the cancel functions this far, in bytes.
@@ -30,6 +30,12 @@ pub(super) fn stamp(bytes: &[u8]) -> Option<(Stamp, usize)> {
 /// The [`stamp`] of the next of many records.
 pub(super) fn next_stamp(bytes: &[u8], last: &mut LastTime<i64, 19>) -> Option<(Stamp, usize)> {
     let base = last.read(bytes, date_time_us)?;
+    // Of nearly every record.
+    if let Some([b'.', a, b, c, b' ', b'U', b'T', b'C', b' ']) = bytes.get(19..).and_then(<[u8]>::first_chunk)
+        && let Some(milliseconds) = digits_of([*a, *b, *c])
+    {
+        return Some((Stamp::utc(base.saturating_add(milliseconds * 1000), 1000), 27));
+    }
     let (fraction, fraction_length, resolution_us) = fraction_us(bytes.get(19..).unwrap_or_default());
     let used = 19 + fraction_length;
     let local = base.saturating_add(fraction);

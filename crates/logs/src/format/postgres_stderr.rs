@@ -107,6 +107,21 @@ fn cut(record: &[u8]) -> Option<Cut<'_>> {
     })
 }
 
+/// Whether a line is one of the most common kind, a time first and `LOG:  ` behind the next colon. If not, [`cut`] and
+/// [`begins`] have to look at it; they would come to the same.
+fn is_stamped_log(line: &[u8]) -> bool {
+    let found = || {
+        let (_, behind) = line.split_at_checked(STAMP_BYTES).filter(|_| looks_like_stamp(line))?;
+        let behind = behind.get(..behind.len().min(LONGEST_PREFIX - STAMP_BYTES))?;
+        let word = memchr(b':', behind)?.checked_sub(4)?;
+        let &[before, b'L', b'O', b'G', b':', b' ', b' '] = behind.get(word..)?.first_chunk()? else {
+            return None;
+        };
+        (matches!(before, b' ' | b']') && behind.first() != Some(&b',')).then_some(())
+    };
+    found().is_some()
+}
+
 /// Cuts off what syslog puts before a line of a message, `[5-1] `, and logplex before that, `[VIOLET] `. Gives the
 /// number of the line inside its message, if there is one.
 fn without_sequence(line: &[u8]) -> (&[u8], Option<i64>) {
@@ -291,6 +306,9 @@ impl Format for StderrLog {
         if matches!(line.first(), None | Some(b'\t')) {
             return false;
         }
+        if is_stamped_log(line) {
+            return true;
+        }
         let (rest, part) = without_sequence(line);
         if part.is_some_and(|part| part > 1) {
             return follows_up(rest);
@@ -299,6 +317,11 @@ impl Format for StderrLog {
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
+        if !raw.orphan
+            && let Some(forward) = self.prefix.read_forward(&raw.text, &mut memory.date_time)
+        {
+            return record_of(raw, forward.fields, forward.severity, forward.message, None);
+        }
         let (record, part): (&'a [u8], _) = without_sequence(&raw.text);
         if record.trim_ascii().is_empty() {
             return Ok(Record::Structure);
@@ -308,27 +331,38 @@ impl Format for StderrLog {
         }
         let cut = cut(record).ok_or("no_severity")?;
         let fields = self.prefix_of(cut.prefix, memory).ok_or("bad_prefix")?;
-        let stamp = fields.stamp.or(raw.outer).ok_or("no_timestamp")?;
-        let (sql_state, message) = match verbose_state(cut.severity, cut.message) {
-            Some(found) => found,
-            None => (fields.sql_state, cut.message),
-        };
-        let message = if part.is_some() { without_sequences(message) } else { Cow::Borrowed(message) };
-        let event = classify(cut.severity, sql_state, &message);
-        Ok(Record::Postgres(PostgresRecord {
-            stamp,
-            pid: fields.pid.or(raw.pid).unwrap_or(0),
-            severity: cut.severity,
-            message,
-            detail: Cow::Borrowed(b""),
-            context: Cow::Borrowed(b""),
-            statement: Cow::Borrowed(b""),
-            application_name: fields.application_name,
-            client_port: fields.client_port,
-            sql_state,
-            event,
-        }))
+        record_of(raw, fields, cut.severity, cut.message, part)
     }
+}
+
+/// The record, given its parts and the number that syslog gave its line.
+fn record_of<'a>(
+    raw: &Raw<'_>,
+    fields: Fields<'a>,
+    severity: &'static [u8],
+    message: &'a [u8],
+    part: Option<i64>,
+) -> Result<Record<'a>, &'static str> {
+    let stamp = fields.stamp.or(raw.outer).ok_or("no_timestamp")?;
+    let (sql_state, message) = match verbose_state(severity, message) {
+        Some(found) => found,
+        None => (fields.sql_state, message),
+    };
+    let message = if part.is_some() { without_sequences(message) } else { Cow::Borrowed(message) };
+    let event = classify(severity, sql_state, &message);
+    Ok(Record::Postgres(PostgresRecord {
+        stamp,
+        pid: fields.pid.or(raw.pid).unwrap_or(0),
+        severity,
+        message,
+        detail: Cow::Borrowed(b""),
+        context: Cow::Borrowed(b""),
+        statement: Cow::Borrowed(b""),
+        application_name: fields.application_name,
+        client_port: fields.client_port,
+        sql_state,
+        event,
+    }))
 }
 
 /// `SQLSTATE: ` before the text, as `log_error_verbosity = verbose` prints it.

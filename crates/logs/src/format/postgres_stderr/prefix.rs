@@ -3,7 +3,9 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::super::postgres_message::{looks_like_stamp, next_stamp, stamp};
+use super::super::postgres_translations::severity;
 use super::super::strip_literal;
+use super::{LONGEST_PREFIX, LONGEST_SEVERITY};
 use crate::timestamp::{LastTime, SECOND_US, Stamp, digits, fraction_us, leading_number};
 
 /// Prefixes seen in the field, tried after those of the bundle's own configuration. `%m` also reads `%t`.
@@ -82,7 +84,18 @@ pub(super) enum Step {
 
 /// A compiled `log_line_prefix`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Prefix(Vec<Step>);
+pub(super) struct Prefix {
+    steps: Vec<Step>,
+    /// Nothing it prints of its own could be taken for the end of a severity, and the time comes first.
+    pub(super) forward: bool,
+}
+
+/// A record read from left to right: its prefix, and the severity in English with the text behind it.
+pub(super) struct Forward<'a> {
+    pub(super) fields: Fields<'a>,
+    pub(super) severity: &'static [u8],
+    pub(super) message: &'a [u8],
+}
 
 /// What a prefix told.
 #[derive(Debug, Clone, Default)]
@@ -136,12 +149,14 @@ impl Prefix {
         if !literal.is_empty() {
             steps.push(Step::Literal(literal));
         }
-        Prefix(steps)
+        let forward = matches!(steps.first(), Some(Step::Field(Kind::Time, 0)))
+            && steps.iter().all(|step| !matches!(step, Step::Literal(text) if may_end_severity(text)));
+        Prefix { steps, forward }
     }
 
     /// Whether the pattern prints a time.
     pub(super) fn has_time(&self) -> bool {
-        self.0.iter().any(|step| matches!(step, Step::Field(Kind::Time | Kind::Epoch, _)))
+        self.steps.iter().any(|step| matches!(step, Step::Field(Kind::Time | Kind::Epoch, _)))
     }
 
     /// Reads a whole printed prefix; `None` if it is not one of this pattern.
@@ -157,7 +172,7 @@ impl Prefix {
     ) -> Option<Fields<'a>> {
         let mut fields = Fields::default();
         let mut rest = printed;
-        let mut steps = self.0.as_slice();
+        let mut steps = self.steps.as_slice();
         while let Some((step, later)) = steps.split_first() {
             steps = later;
             match step {
@@ -165,13 +180,7 @@ impl Prefix {
                 Step::SessionOnly if rest.is_empty() => return Some(fields),
                 Step::SessionOnly => {}
                 Step::Field(Kind::Time, 0) => rest = time(rest, last_time, &mut fields)?,
-                // Digits end where any literal but one of digits begins.
-                Step::Field(Kind::ProcessId, 0) if matches!(later, [Step::Literal(text), ..] if !text.first().is_some_and(u8::is_ascii_digit)) =>
-                {
-                    let (pid, behind) = leading_number(rest)?;
-                    fields.pid = Some(u32::try_from(pid).ok()?);
-                    rest = behind;
-                }
+                Step::Field(Kind::ProcessId, 0) if ends_digits(later) => rest = process(rest, &mut fields)?,
                 Step::Field(kind, width) => {
                     let next = later.iter().find(|step| !matches!(step, Step::SessionOnly));
                     let (next, last) = match next {
@@ -184,6 +193,76 @@ impl Prefix {
         }
         rest.is_empty().then_some(fields)
     }
+
+    /// Reads the next of many records up to the text behind its severity. `None`: it is not of the most common kind,
+    /// which says nothing of it yet; [`super::cut`] and [`Prefix::read`] would come to the same.
+    #[inline]
+    pub(super) fn read_forward<'a>(
+        &self,
+        record: &'a [u8],
+        last_time: &mut LastTime<i64, 19>,
+    ) -> Option<Forward<'a>> {
+        if !self.forward {
+            return None;
+        }
+        let mut fields = Fields::default();
+        let mut rest = time(record, last_time, &mut fields)?;
+        let mut steps = self.steps.get(1..)?;
+        while let Some((step, later)) = steps.split_first() {
+            steps = later;
+            match step {
+                Step::Literal(text) => rest = strip_literal(rest, text)?,
+                Step::SessionOnly => {
+                    if let Some((severity, message)) = severity_at(record, rest) {
+                        return Some(Forward { fields, severity, message });
+                    }
+                }
+                Step::Field(Kind::ProcessId, 0) if ends_digits(later) => rest = process(rest, &mut fields)?,
+                Step::Field(kind, 0) => {
+                    let Some(Step::Literal(next)) = later.first() else { return None };
+                    let next = next.first()?;
+                    let end =
+                        rest.iter().position(|byte| byte == next || matches!(byte, b':' | b' ' | b'\n'))?;
+                    let (text, behind) = rest.split_at_checked(end)?;
+                    // Nothing is kept of a word.
+                    if *kind != Kind::Word {
+                        assign(*kind, text, &mut fields)?;
+                    }
+                    rest = behind;
+                }
+                Step::Field(..) => return None,
+            }
+        }
+        let (severity, message) = severity_at(record, rest)?;
+        Some(Forward { fields, severity, message })
+    }
+}
+
+/// Whether a severity may end in this part of a pattern, whatever stands before it: at a colon and a blank behind
+/// something that a severity is made of.
+fn may_end_severity(literal: &[u8]) -> bool {
+    let marks = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_punctuation());
+    memchr_iter(b':', literal).any(|at| !at.checked_sub(1).is_some_and(|before| marks(literal.get(before))))
+}
+
+/// The severity in English that `rest`, the end of `record`, begins with, and the text behind its colon and two blanks.
+#[inline]
+fn severity_at<'a>(record: &[u8], rest: &'a [u8]) -> Option<(&'static [u8], &'a [u8])> {
+    let start = record.len().checked_sub(rest.len())?;
+    let of_severity = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || !byte.is_ascii();
+    if record.get(start.checked_sub(1)?).is_none_or(of_severity) {
+        return None;
+    }
+    let (severity, message) = match rest {
+        [b'L', b'O', b'G', b':', b' ', b' ', message @ ..] => (b"LOG".as_slice(), message),
+        _ => {
+            let (word, behind) = rest
+                .split_at_checked(rest.iter().take(LONGEST_SEVERITY).position(|byte| !of_severity(byte))?)?;
+            let message = behind.strip_prefix(b":  ")?;
+            (severity(word)?, message)
+        }
+    };
+    (record.len() - message.len() <= LONGEST_PREFIX).then_some((severity, message))
 }
 
 /// Reads the time at the start of `rest`, and gives what follows.
@@ -192,6 +271,18 @@ fn time<'a>(rest: &'a [u8], last: &mut LastTime<i64, 19>, fields: &mut Fields<'a
     let (found, used) = next_stamp(rest, last).filter(|_| rest.get(19) != Some(&b','))?;
     fields.stamp = Some(found);
     rest.get(used..)
+}
+
+/// Whether digits end where `later` begins: at any literal but one of digits.
+fn ends_digits(later: &[Step]) -> bool {
+    matches!(later, [Step::Literal(text), ..] if !text.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// Reads the process number at the start of `rest`, and gives what follows.
+fn process<'a>(rest: &'a [u8], fields: &mut Fields<'_>) -> Option<&'a [u8]> {
+    let (pid, behind) = leading_number(rest)?;
+    fields.pid = Some(u32::try_from(pid).ok()?);
+    Some(behind)
 }
 
 /// Reads one field at the start of `rest`, before the literal `next`, and gives what follows.
@@ -222,6 +313,12 @@ fn field<'a>(
     };
     let (text, after) = body.split_at_checked(from.checked_add(end)?)?;
     let text = if width > 0 { text.trim_ascii() } else { text };
+    assign(kind, text, fields)?;
+    Some(after)
+}
+
+/// Takes in the value of a field. `None` if it is none of its kind.
+fn assign<'a>(kind: Kind, text: &'a [u8], fields: &mut Fields<'a>) -> Option<()> {
     match kind {
         Kind::Epoch => fields.stamp = Some(epoch(text)?),
         Kind::ProcessId => fields.pid = Some(u32::try_from(digits(text)?).ok()?),
@@ -252,9 +349,10 @@ fn field<'a>(
                 return None;
             }
         }
-        Kind::Time | Kind::Phrase => {}
+        Kind::Phrase => {}
+        Kind::Time => return None,
     }
-    Some(after)
+    Some(())
 }
 
 /// Where `literal` stands first in `text`. Both are too short for the preparations of a real search.

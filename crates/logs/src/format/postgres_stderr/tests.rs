@@ -1,3 +1,5 @@
+use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
+
 use super::*;
 use crate::record::PostgresEvent;
 use crate::timestamp::{SECOND_US, Stamp, Zone};
@@ -210,4 +212,72 @@ fn syslog() {
     // One message in syslog holds the statement too, under its own prefix.
     assert!(format.starts_record(b"[6-2] user=odoo,db=p STATEMENT:  SELECT 2"));
     assert!(!format.starts_record(b"[6-3] \t-- DETAIL:  x"));
+}
+
+proptest! {
+    /// A record read from left to right is the one that is found from its severity.
+    #[test]
+    fn forward_and_backward_agree(
+        pattern in prop::sample::select(vec![
+            "%m [%p] ", "%m [%p] %q%u@%d %a ", "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ", "%m:%r:%u@%d:[%p]:",
+            "%m [%p] %q%u@%d %r ", "%m %a: %e ", "%m [%p", "%m %p%u ", "%m LOG: %p ", "%m 7%p7 ", "%m %c|%-5p ",
+        ]),
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "2026-11-23 18:25:40", ".940", ",940", " UTC", " CET", "-03", ":", " ", " [", "]", "]: ", "12650", "7", "-1]",
+            "odoo@prod17", "user=odoo,db=", ",app=", ",client=", "[unknown]", "[local]", "10.0.0.5(52314)", "my app",
+            "22012", "6b048499.25fe", "|", "LOG", "LOG:  ", "ERROR:  ", "DETAIL: ", "FEHLER:  ", "ОШИБКА:  ", " :  ", "X",
+            "duration: 1.5 ms", "57014: x", "\n", "\t",
+        ]), 0..14),
+        whole in prop::bool::ANY,
+    ) {
+        let mut text = parts.concat();
+        if whole {
+            text = format!("2026-11-23 18:25:40.940 UTC [12650] odoo@prod17 {text}LOG:  x");
+        }
+        let reader = format(pattern);
+        let mut backward = format(pattern);
+        backward.prefix.forward = false;
+        if is_stamped_log(text.as_bytes()) {
+            prop_assert!(cut(text.as_bytes()).is_some_and(|cut| begins(&cut, false, None)));
+        }
+        let input = raw(text.as_bytes());
+        let outcome = |reader: &StderrLog| format!("{:?}", reader.parse(&input, &mut Memory::default()));
+        prop_assert_eq!(outcome(&reader), outcome(&backward));
+    }
+
+    /// As the server writes them.
+    #[test]
+    fn printed_prefixes_are_read_alike(
+        pattern in prop::sample::select(vec![
+            "%m [%p] ", "%m [%p] %q%u@%d %a ", "%m [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ", "%m [%p] %q%u@%d %r ",
+            "%m [%p] %e ", "%m %p%u ", "%m %a: ",
+        ]),
+        values in prop::collection::vec(prop::sample::select(vec!["", "odoo", "LOG", "my app", "a:b", "7", "22012", "10.0.0.5(1)"]), 12),
+        zone in prop::sample::select(vec![" UTC", " CET", " +05:30", " UTC-x", ""]),
+        severity in prop::sample::select(vec!["LOG:  ", "ERROR:  ", "ОШИБКА:  ", "INSTRUCTION :  ", "LOG: ", "NONE:  ", ""]),
+    ) {
+        let mut text = String::new();
+        let mut values = values.into_iter();
+        for part in pattern.split('%').skip(1) {
+            let (kind, literal) = part.split_at(1);
+            match kind {
+                "m" => text += &format!("2026-11-23 18:25:40.940{zone}"),
+                "p" => text += "12650",
+                "q" => {}
+                _ => text += values.next().unwrap_or_default(),
+            }
+            text += literal;
+        }
+        text += severity;
+        text += "duration: 1.5 ms";
+        let reader = format(pattern);
+        let mut backward = format(pattern);
+        backward.prefix.forward = false;
+        if is_stamped_log(text.as_bytes()) {
+            prop_assert!(cut(text.as_bytes()).is_some_and(|cut| begins(&cut, false, None)));
+        }
+        let input = raw(text.as_bytes());
+        let outcome = |reader: &StderrLog| format!("{:?}", reader.parse(&input, &mut Memory::default()));
+        prop_assert_eq!(outcome(&reader), outcome(&backward));
+    }
 }
