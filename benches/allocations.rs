@@ -31,7 +31,7 @@ const COMMON: &[(&str, &str, &str)] = &[
     (
         "nginx access, timed",
         "access_timed.log",
-        r#"10.0.98.197 - - [23/Nov/2026:00:00:00 +0000] "POST /web/dataset/call_kw/crm.lead/name_search HTTP/1.1" 200 52078 "https://erp.example.com/web" "python-requests/2.32.3" rt=0.472 uct="0.000" uht="0.472" urt="0.472" ups="200" ua="127.0.0.1:8069""#,
+        r#"10.0.98.197 - - [23/Nov/2026:00:00:00 +0000] "POST /web/dataset/call_kw/crm.lead/name_search HTTP/1.1" 200 52078 "https://erp.example.com/web" "python-requests/2.32.3" rt=0.472 uct="0.000" uht="0.472" urt="0.472" ua="127.0.0.1:8069" us="200" rid=75f22e74c7e4e2fb23825913b0aa98ff"#,
     ),
     (
         "nginx access, combined",

@@ -81,7 +81,7 @@ class Access:
         took = f"{60.0 if status == 504 else dice.lognormvariate(-3, 1.4):.3f}"
         return f'HTTP/1.1" {status}', (
             f'"https://erp.example.com/web" "{dice.choice(AGENTS)}" '
-            f'rt={took} uct="0.000" uht="{took}" urt="{took}" ups="{status}" ua="127.0.0.1:8069"\n'
+            f'rt={took} uct="0.000" uht="{took}" urt="{took}" ua="127.0.0.1:8069" us="{status}" rid='
         )
 
     def lines(self, dice, moments):
@@ -94,7 +94,7 @@ class Access:
             if "%" in request:
                 request %= {"partner": bits(16) % 9000, "unique": bits(28)}
             status, rest = answers[bits(16)]
-            yield f'{addresses[bits(16)]} - - [{stamp}] "{request} {status} {bits(16)} {rest}'
+            yield f'{addresses[bits(16)]} - - [{stamp}] "{request} {status} {bits(16)} {rest}{bits(128):032x}\n'
 
 
 class Odoo:

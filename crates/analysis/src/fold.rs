@@ -667,8 +667,15 @@ fn lane_of(path: &[u8], status: u16, upstream: &[u8]) -> Lane {
 }
 
 fn port_of(address: &[u8]) -> u16 {
-    let tail = address.rsplit(|byte| *byte == b':').next().unwrap_or_default();
-    stormtrace_logs::timestamp::digits(tail).and_then(|port| u16::try_from(port).ok()).unwrap_or(0)
+    let (mut port, mut place) = (0u64, 1u64);
+    for byte in address.iter().rev().take_while(|byte| **byte != b':') {
+        if !byte.is_ascii_digit() {
+            return 0;
+        }
+        port = port.saturating_add(place.saturating_mul(u64::from(byte - b'0')));
+        place = place.saturating_mul(10);
+    }
+    u16::try_from(port).unwrap_or(0)
 }
 
 /// At most `most` bytes.

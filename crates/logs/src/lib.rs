@@ -11,6 +11,7 @@ pub mod block;
 pub mod carrier;
 pub mod container;
 pub mod detect;
+mod eight;
 pub mod format;
 pub mod ledger;
 pub mod line;

@@ -3,6 +3,8 @@
 //! Everything is a count of microseconds since 1970-01-01. Whether that count is UTC or the wall clock of
 //! an unnamed zone is said by [`Zone`]; nothing here guesses.
 
+use crate::eight;
+
 /// How far the count in a [`Stamp`] can be trusted to be UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -81,7 +83,19 @@ pub fn digits(bytes: &[u8]) -> Option<i64> {
 
 /// The number of up to 18 digits that `bytes` begin with, and what follows its last digit.
 #[must_use]
+#[inline]
 pub fn leading_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    if let Some(first) = bytes.first_chunk() {
+        let (value, length) = eight::leading_number(first);
+        if length < 8 {
+            return if length > 0 { Some((i64::from(value), bytes.get(length..)?)) } else { None };
+        }
+    }
+    long_number(bytes)
+}
+
+/// What [`leading_number`] gives, digit by digit.
+fn long_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (mut value, mut length) = (0i64, 0);
     for byte in bytes.iter().take_while(|byte| byte.is_ascii_digit()) {
         // What wraps has too many digits.

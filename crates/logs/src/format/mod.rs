@@ -149,7 +149,11 @@ fn http_1_request(request: &[u8]) -> Option<(&[u8], &[u8])> {
     else {
         return None;
     };
-    let length = head.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count();
+    let length = match head {
+        [b'G', b'E', b'T', b' ', ..] => 3,
+        [b'P', b'O', b'S', b'T', b' ', ..] => 4,
+        _ => head.iter().take(8).take_while(|byte| byte.is_ascii_uppercase()).count(),
+    };
     let (method @ [_, ..], [b' ', target @ ..]) = head.split_at_checked(length)? else { return None };
     (major != b' ' && minor != b' ' && !target.is_empty()).then_some((method, target))
 }

@@ -10,8 +10,9 @@ use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source, http_1_request};
+use crate::eight;
 use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
-use crate::timestamp::{Stamp, begins_with_shape, date_time_us, digits, leading_number};
+use crate::timestamp::{Stamp, begins_with_shape, date_time_us, leading_number, number as digits_of};
 
 mod definition;
 mod dialects;
@@ -64,7 +65,8 @@ impl Format for Odoo {
             return dialects::parse(text, raw.outer, raw.pid);
         };
         let us = memory.date_time.read(text, date_time_us).ok_or("bad_timestamp")?;
-        let milliseconds = text.get(20..23).and_then(digits).ok_or("bad_timestamp")?;
+        let milliseconds = text.get(20..).and_then(<[u8]>::first_chunk::<3>);
+        let milliseconds = milliseconds.and_then(|text| digits_of(*text)).ok_or("bad_timestamp")?;
         let stamp = Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000);
         // Most are one line; of the others the names stand in the first.
         let (first, detail) = split_line(rest);
@@ -170,8 +172,7 @@ fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
 
 /// `DB LOGGER: MESSAGE`; the message may be empty.
 fn names(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    // Both are too short for a search.
-    let blank = |text: &[u8]| text.iter().position(|byte| *byte == b' ');
+    let blank = |text| eight::find(text, [b' ']);
     let (database, rest) = line.split_at_checked(blank(line)?)?;
     let rest = rest.get(1..)?;
     let (logger, message) = rest.split_at_checked(blank(rest).unwrap_or(rest.len()))?;
@@ -195,6 +196,12 @@ fn number_after<T: TryFrom<i64>>(bytes: &[u8], prefix: &[u8]) -> Option<T> {
 
 /// Seconds with an optional sign and fraction, in microseconds.
 fn seconds_us(bytes: &[u8]) -> Option<i64> {
+    // Less than ten seconds, as nearly all.
+    if let &[a, b'.', b, c, d] = bytes
+        && let Some(milliseconds) = digits_of([a, b, c, d])
+    {
+        return Some(milliseconds * 1000);
+    }
     let (negative, bytes) = bytes.strip_prefix(b"-").map_or((false, bytes), |rest| (true, rest));
     let (seconds, rest) = number::<i64>(bytes)?;
     let (fraction, used, _) = crate::timestamp::fraction_us(rest);
@@ -205,10 +212,9 @@ fn seconds_us(bytes: &[u8]) -> Option<i64> {
     Some(if negative { -us } else { us })
 }
 
-/// The token up to the next blank, and what follows it, the blank included. Tokens are short: no search is as fast as
-/// looking at each byte.
+/// The token up to the next blank, and what follows it, the blank included.
 fn token(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = input.iter().position(|byte| *byte == b' ').unwrap_or(input.len());
+    let length = eight::find(input, [b' ']).unwrap_or(input.len());
     input.split_at_checked(length).filter(|_| length > 0)
 }
 
@@ -220,10 +226,12 @@ fn next_token(input: &[u8]) -> Option<(&[u8], &[u8])> {
 /// `ADDR IDENT USER [DATE] "`: what follows, and the address. Odoo 20 has the session id in the ident slot.
 fn request_head(message: &[u8]) -> Option<(&[u8], &[u8])> {
     let (address, rest) = token(message)?;
-    let (_, rest) = next_token(rest)?;
-    let (_, rest) = next_token(rest)?;
-    let date = rest.strip_prefix(b" [")?;
-    let rest = date.get(memchr(b']', date)?..)?.strip_prefix(b"] \"")?;
+    // Nobody logs in to werkzeug.
+    let date = match rest.strip_prefix(b" - - [") {
+        Some(date) => date,
+        None => next_token(next_token(rest)?.1)?.1.strip_prefix(b" [")?,
+    };
+    let rest = date.get(eight::find(date, [b']'])?..)?.strip_prefix(b"] \"")?;
     Some((rest, address))
 }
 
@@ -240,6 +248,17 @@ fn status_and_size(input: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
+/// What stands behind a request.
+#[derive(Debug, PartialEq)]
+struct Answer<'a> {
+    status: u16,
+    query_count: Option<u32>,
+    query_time_us: Option<i64>,
+    remaining_time_us: Option<i64>,
+    /// What follows status and size.
+    columns: &'a [u8],
+}
+
 /// Query count, query seconds and remaining seconds as printed.
 type Columns<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
@@ -249,6 +268,37 @@ fn performance(input: &[u8]) -> Option<Columns<'_>> {
     let (query_time, rest) = next_token(rest)?;
     let (remaining_time, _) = next_token(rest)?;
     Some((queries, query_time, remaining_time))
+}
+
+/// `STATUS SIZE` and what [`performance`] reads, if it is there.
+fn answer(tail: &[u8]) -> Option<Answer<'_>> {
+    let (columns, status) = status_and_size(tail)?;
+    let (queries, query_time, remaining_time) = performance(columns).unwrap_or_default();
+    Some(Answer {
+        status: number(status).map_or(0, |(status, _)| status),
+        query_count: number(queries).map(|(count, _)| count),
+        query_time_us: seconds_us(query_time),
+        remaining_time_us: seconds_us(remaining_time),
+        columns,
+    })
+}
+
+/// What [`answer`] gives for `200 - 17 0.123 0.045`, as nearly every request ends.
+fn common_answer(tail: &[u8]) -> Option<Answer<'_>> {
+    let (&[a, b, c, b' ', b'-', b' '], rest) = tail.split_first_chunk()? else { return None };
+    let columns = tail.get(5..)?;
+    let (queries, rest) = leading_number(rest)?;
+    let (&[b' ', d, b'.', e, f, g, b' ', h, b'.', i, j, k], rest) = rest.split_first_chunk()? else {
+        return None;
+    };
+    matches!(rest.first(), None | Some(b' ')).then_some(())?;
+    Some(Answer {
+        status: u16::try_from(digits_of([a, b, c])?).ok()?,
+        query_count: u32::try_from(queries).ok(),
+        query_time_us: Some(digits_of([d, e, f, g])? * 1000),
+        remaining_time_us: Some(digits_of([h, i, j, k])? * 1000),
+        columns,
+    })
 }
 
 /// Splits `METHOD TARGET VERSION`; the target of a bad client may hold blanks and quotes.
@@ -287,8 +337,7 @@ fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, 
     let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
     let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
     let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
-    let (columns, status) = status_and_size(tail).ok_or("truncated_request")?;
-    let (query_count, query_time, remaining_time) = performance(columns).unwrap_or_default();
+    let answer = common_answer(tail).or_else(|| answer(tail)).ok_or("truncated_request")?;
     // CSV doubles the quotes.
     let undoubled = request.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
     let (method, target) = method_and_target(undoubled.unwrap_or(request));
@@ -298,12 +347,12 @@ fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, 
         method,
         path,
         model_method,
-        status: number(status).map_or(0, |(status, _)| status),
-        query_count: number(query_count).map(|(count, _)| count),
-        query_time_us: seconds_us(query_time),
-        remaining_time_us: seconds_us(remaining_time),
+        status: answer.status,
+        query_count: answer.query_count,
+        query_time_us: answer.query_time_us,
+        remaining_time_us: answer.remaining_time_us,
     };
-    Ok(Some((request, message.len().saturating_sub(columns.len()))))
+    Ok(Some((request, message.len().saturating_sub(answer.columns.len()))))
 }
 
 /// A request line of the evented process: the last column is the life of the request.
@@ -327,6 +376,11 @@ fn has(bytes: &[u8], part: &str) -> bool {
     memmem::find(bytes, part.as_bytes()).is_some()
 }
 
+/// Whether `part` occurs in a name, which is too short for the preparations of a search.
+fn names_part<const N: usize>(name: &[u8], part: &[u8; N]) -> bool {
+    name.windows(N).any(|window| window == part)
+}
+
 /// Behind the first occurrence of `part`.
 fn behind<'a>(bytes: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
     bytes.get(memmem::find(bytes, part)?.checked_add(part.len())?..)
@@ -342,8 +396,8 @@ fn event<'a>(record: &OdooRecord<'a>, body: &'a [u8]) -> OdooEvent<'a> {
             .or_else(|| message.strip_prefix(b"OpenERP version "))
             .map(|version| OdooEvent::Banner { version: version.trim_ascii() }),
         Some(name) if name.starts_with(b".service.server") => server_event(message, name, record.pid),
-        Some(name) if has(name, "ir_cron") => cron_event(message),
-        Some(name) if has(name, "queue_job") => (message.starts_with(b"state of job ")
+        Some(name) if names_part(name, b"ir_cron") => cron_event(message),
+        Some(name) if names_part(name, b"queue_job") => (message.starts_with(b"state of job ")
             && has(message, "was reset from enqueued to pending"))
         .then_some(OdooEvent::QueueJobReset),
         Some(name) if name.starts_with(b".addons.bus") => bus_event(message),

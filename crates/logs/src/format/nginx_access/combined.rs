@@ -5,6 +5,7 @@ use memchr::{memchr, memchr2};
 
 use super::fields::{Fields, time_local};
 use super::log_format::Piece;
+use crate::eight;
 use crate::timestamp::{LastTime, Stamp, leading_number, number};
 
 /// nginx's `combined`.
@@ -22,7 +23,7 @@ pub(super) fn read<'a>(
     fields: &mut Fields<'a>,
     last: &mut LastTime<Stamp, 26>,
 ) -> Option<&'a [u8]> {
-    let blank = line.iter().position(|byte| matches!(byte, b' ' | b'\t'))?;
+    let blank = eight::find(line, [b' ', b'\t'])?;
     let (remote_addr, rest) = line.split_at_checked(blank)?;
     let rest = rest.strip_prefix(b" - - [")?;
     let local = last.read(rest, time_local)?;

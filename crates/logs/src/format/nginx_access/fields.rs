@@ -3,6 +3,7 @@
 use memchr::memchr;
 
 use super::log_format::Class;
+use crate::eight;
 use crate::format::http_1_request;
 use crate::record::AccessRecord;
 use crate::timestamp::{
@@ -132,7 +133,14 @@ pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// `1.234` seconds at the start of `input`, as nginx writes them, and what follows.
+#[inline]
 fn common_seconds(input: &[u8]) -> Option<(i64, &[u8])> {
+    // Hardly a request takes ten seconds.
+    if let Some((&[a, b'.', b, c, d], rest)) = input.split_first_chunk()
+        && let Some(milliseconds) = digits_of([a, b, c, d])
+    {
+        return (!rest.first().is_some_and(u8::is_ascii_digit)).then_some((milliseconds * 1000, rest));
+    }
     let (seconds, rest) = leading_number(input).filter(|(_, rest)| input.len() - rest.len() <= 10)?;
     let (&[b'.', a, b, c], rest) = rest.split_first_chunk()? else { return None };
     let ended = !rest.first().is_some_and(u8::is_ascii_digit);
@@ -144,6 +152,12 @@ fn common_status(input: &[u8]) -> Option<(u16, &[u8])> {
     let (digits, rest) = input.split_first_chunk::<3>()?;
     let status = digits_of(*digits).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
     Some((u16::try_from(status).ok()?, rest))
+}
+
+/// One address at the start of `input`, and what follows.
+fn common_address(input: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = eight::find(input, [b'"', b' ', b','])?;
+    input.split_at_checked(end).filter(|(address, _)| address.len() > 1)
 }
 
 #[cfg(test)]
@@ -201,8 +215,7 @@ impl<'a> Fields<'a> {
                 Some(rest).filter(alone)
             }
             (Variable::UpstreamAddr, Class::AddressList) => {
-                let end = input.iter().position(|byte| matches!(byte, b'"' | b' ' | b','))?;
-                let (address, rest) = input.split_at_checked(end).filter(|(address, _)| address.len() > 1)?;
+                let (address, rest) = common_address(input)?;
                 record.upstream_addr = address;
                 Some(rest).filter(alone)
             }
@@ -245,24 +258,53 @@ impl<'a> Fields<'a> {
     /// at more closely; that would come to the same.
     #[inline]
     pub(super) fn take_label(&mut self, input: &'a [u8]) -> Option<(&'a [u8], bool)> {
-        use Class::{AddressList, Seconds, SecondsList, StatusList};
-        let (variable, class, value) = match input {
-            [b' ', b'r', b't', b'=', value @ ..] => (Variable::RequestTime, Seconds, value),
+        if !by_hand() {
+            return None;
+        }
+        let record = &mut self.record;
+        let seconds = |value| {
+            let (us, rest) = common_seconds(value)?;
+            // A list of times goes on behind the first.
+            Some((us, rest.strip_prefix(b"\"")?))
+        };
+        let (means_something, rest) = match input {
+            [b' ', b'r', b't', b'=', value @ ..] => {
+                let (us, rest) = common_seconds(value)?;
+                record.request_time_us = Some(us);
+                (true, rest)
+            }
             [b' ', b'u', b'r', b't', b'=', b'"', value @ ..] => {
-                (Variable::UpstreamResponseTime, SecondsList, value)
+                let (us, rest) = seconds(value)?;
+                record.upstream_response_time_us = Some(us);
+                (true, rest)
             }
             [b' ', b'u', b'c', b't', b'=', b'"', value @ ..] => {
-                (Variable::UpstreamConnectTime, SecondsList, value)
+                let (us, rest) = seconds(value)?;
+                record.upstream_connect_time_us = Some(us);
+                record.upstream_never_connected = false;
+                (true, rest)
             }
-            [b' ', b'u', b'h', b't', b'=', b'"', value @ ..] => (Variable::Ignored, SecondsList, value),
-            [b' ', b'u', b's', b'=', b'"', value @ ..] => (Variable::UpstreamStatus, StatusList, value),
-            [b' ', b'u', b'a', b'=', b'"', value @ ..] => (Variable::UpstreamAddr, AddressList, value),
+            [b' ', b'u', b'h', b't', b'=', b'"', value @ ..] => (false, seconds(value)?.1),
+            [b' ', b'u', b's', b'=', b'"', value @ ..] => {
+                let (status, rest) = common_status(value)?;
+                record.upstream_status = Some(status);
+                (true, rest.strip_prefix(b"\"")?)
+            }
+            [b' ', b'u', b'a', b'=', b'"', value @ ..] => {
+                let (address, rest) = common_address(value)?;
+                record.upstream_addr = address;
+                (true, rest.strip_prefix(b"\"")?)
+            }
+            [b' ', b'r', b'i', b'd', b'=', value @ ..] if value.first() != Some(&b'"') => {
+                let end = eight::find(value, [b' ']).unwrap_or(value.len());
+                let (id, rest) = value.split_at_checked(end)?;
+                record.request_id = id;
+                (true, rest)
+            }
             _ => return None,
         };
-        let rest = self.take_common(variable, class, value)?;
-        // All but `rt` stand in quotes.
-        let rest = if class == Seconds { rest } else { rest.strip_prefix(b"\"")? };
-        matches!(rest.first(), None | Some(b' ')).then_some((rest, variable != Variable::Ignored))
+        // A cut line ends in mid-value.
+        matches!(rest.first(), None | Some(b' ')).then_some((rest, means_something))
     }
 
     /// Takes in the value of a variable. `None` when the value cannot be one of that variable.

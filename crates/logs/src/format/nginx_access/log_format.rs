@@ -570,7 +570,15 @@ impl LogFormat {
                     .filter(|_| by_hand())
                     .and_then(|behind| Some((behind, combined::read(line, &mut fields, last)?)));
                 let (pieces, rest) = common.unwrap_or((pieces, line));
-                let rest = match_pieces(pieces, rest, self.escape, &mut fields)?;
+                let ended = match pieces.as_slice() {
+                    // The quote behind the agent.
+                    [Piece::Literal(literal)] => strip_literal(rest, literal),
+                    _ => None,
+                };
+                let rest = match ended {
+                    Some(rest) => rest,
+                    None => match_pieces(pieces, rest, self.escape, &mut fields)?,
+                };
                 if *labelled {
                     match_labels(rest, &mut fields)?;
                 } else if !rest.trim_ascii().is_empty() {

@@ -293,3 +293,22 @@ proptest! {
         prop_assert_eq!(performance(text), grammar::performance(text).ok().map(|(_, columns)| columns));
     }
 }
+
+proptest! {
+    /// What is read at one go is what is found token by token.
+    #[test]
+    fn answers_are_read_alike(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "200", "-", " ", "17", "0.123", "12.045", "-0.001", "0.1234", "x", "99999999999", "cursor", ".", "0.04",
+        ]), 0..12),
+        whole in prop::bool::ANY,
+    ) {
+        let parts = parts.concat();
+        let tail = if whole { format!("200 - 17 0.123 0.045{parts}") } else { parts };
+        if let Some(common) = common_answer(tail.as_bytes()) {
+            prop_assert_eq!(Some(common), answer(tail.as_bytes()));
+        } else {
+            prop_assert!(!whole || !matches!(tail.as_bytes().get(20), None | Some(b' ')));
+        }
+    }
+}
