@@ -232,11 +232,11 @@ impl Partial {
     pub fn add(&mut self, item: Item<'_>) {
         let line = item.line;
         match item.record {
-            Record::Odoo(record) => self.odoo(&record, line),
-            Record::Access(record) => self.access(&record, line),
-            Record::NginxError(record) => self.nginx_error(&record, line),
-            Record::Postgres(record) => self.postgres(&record, line),
-            Record::Activity(snapshot) => self.activity(&snapshot, line),
+            Record::Odoo(record) => self.odoo(record, line),
+            Record::Access(record) => self.access(record, line),
+            Record::NginxError(record) => self.nginx_error(record, line),
+            Record::Postgres(record) => self.postgres(record, line),
+            Record::Activity(snapshot) => self.activity(snapshot, line),
             Record::Statement(row) => {
                 let query = self.events.texts.add_lossy(cut(&row.query, 400));
                 self.events.statistics.push(Statistics {
@@ -248,7 +248,7 @@ impl Partial {
                     line,
                 });
             }
-            Record::Host(sample) => self.host(&sample, line),
+            Record::Host(sample) => self.host(sample, line),
             Record::Hosts(samples) => samples.iter().for_each(|sample| self.host(sample, line)),
             Record::Probe(probe) => {
                 if let Some(stamp) = probe.stamp {
@@ -265,10 +265,10 @@ impl Partial {
                 }
             }
             Record::Settings(settings) => {
-                self.events.settings.extend(settings.into_iter().map(|setting| Setting {
+                self.events.settings.extend(settings.iter().map(|setting| Setting {
                     program: setting.program.into(),
-                    name: setting.name,
-                    value: setting.value,
+                    name: setting.name.clone(),
+                    value: setting.value.clone(),
                     depth: setting.depth,
                     input: 0,
                     line: line + u64::from(setting.line_in_record),

@@ -267,35 +267,37 @@ impl<'a> Fields<'a> {
             // A list of times goes on behind the first.
             Some((us, rest.strip_prefix(b"\"")?))
         };
-        let (means_something, rest) = match input {
-            [b' ', b'r', b't', b'=', value @ ..] => {
-                let (us, rest) = common_seconds(value)?;
+        let behind = |label| input.get(label..);
+        let (means_something, rest) = match input.first_chunk::<6>()? {
+            [b' ', b'r', b't', b'=', ..] => {
+                let (us, rest) = common_seconds(behind(4)?)?;
                 record.request_time_us = Some(us);
                 (true, rest)
             }
-            [b' ', b'u', b'r', b't', b'=', b'"', value @ ..] => {
-                let (us, rest) = seconds(value)?;
+            b" urt=\"" => {
+                let (us, rest) = seconds(behind(6)?)?;
                 record.upstream_response_time_us = Some(us);
                 (true, rest)
             }
-            [b' ', b'u', b'c', b't', b'=', b'"', value @ ..] => {
-                let (us, rest) = seconds(value)?;
+            b" uct=\"" => {
+                let (us, rest) = seconds(behind(6)?)?;
                 record.upstream_connect_time_us = Some(us);
                 record.upstream_never_connected = false;
                 (true, rest)
             }
-            [b' ', b'u', b'h', b't', b'=', b'"', value @ ..] => (false, seconds(value)?.1),
-            [b' ', b'u', b's', b'=', b'"', value @ ..] => {
-                let (status, rest) = common_status(value)?;
+            b" uht=\"" => (false, seconds(behind(6)?)?.1),
+            [b' ', b'u', b's', b'=', b'"', _] => {
+                let (status, rest) = common_status(behind(5)?)?;
                 record.upstream_status = Some(status);
                 (true, rest.strip_prefix(b"\"")?)
             }
-            [b' ', b'u', b'a', b'=', b'"', value @ ..] => {
-                let (address, rest) = common_address(value)?;
+            [b' ', b'u', b'a', b'=', b'"', _] => {
+                let (address, rest) = common_address(behind(5)?)?;
                 record.upstream_addr = address;
                 (true, rest.strip_prefix(b"\"")?)
             }
-            [b' ', b'r', b'i', b'd', b'=', value @ ..] if value.first() != Some(&b'"') => {
+            [b' ', b'r', b'i', b'd', b'=', first] if *first != b'"' => {
+                let value = behind(5)?;
                 let end = eight::find(value, [b' ']).unwrap_or(value.len());
                 let (id, rest) = value.split_at_checked(end)?;
                 record.request_id = id;
@@ -385,9 +387,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The record, if there was a status. `$msec` is finer than `$time_iso8601` and `$time_local`, which know the
+    /// Completes the record, if there was a status. `$msec` is finer than `$time_iso8601` and `$time_local`, which know the
     /// server's offset.
-    pub(super) fn finish(mut self, outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+    pub(super) fn finish(&mut self, outer: Option<Stamp>) -> Option<()> {
         let named = self.iso.or(self.local);
         self.record.end = match self.msec {
             Some((us, resolution_us)) => {
@@ -401,7 +403,7 @@ impl<'a> Fields<'a> {
         };
         // A request that needed no upstream prints `-` too, but nothing failed to connect.
         self.record.upstream_never_connected &= self.record.upstream_addr != b"-";
-        self.has_status.then_some(self.record)
+        self.has_status.then_some(())
     }
 }
 
@@ -471,7 +473,8 @@ mod tests {
             let mut fields = Fields::default();
             fields.assign(Variable::AnyTime, value)?;
             fields.assign(Variable::Status, b"200")?;
-            fields.finish(None)?.end.map(|end| (end.us, end.resolution_us))
+            fields.finish(None)?;
+            fields.record.end.map(|end| (end.us, end.resolution_us))
         };
         assert_eq!(any(b"1795458274641"), Some((1_795_458_274_641_000, 1000)));
         assert_eq!(any(b"1795458274.641"), Some((1_795_458_274_641_000, 1000)));
@@ -510,7 +513,8 @@ mod tests {
         fields.assign(Variable::RequestUri, b"/web").unwrap();
         fields.assign(Variable::Request, b"-").unwrap();
         fields.assign(Variable::Status, b"200").unwrap();
-        let record = fields.finish(None).unwrap();
+        fields.finish(None).unwrap();
+        let record = fields.record;
         assert_eq!((record.method, record.path), (b"GET".as_slice(), b"/web".as_slice()));
     }
 }

@@ -627,11 +627,12 @@ impl LogFormat {
                 if members.broken || signs < 2 || !fields.has_request {
                     return None;
                 }
-                let record = fields.finish(outer)?;
-                return record.end.is_some().then_some(record);
+                fields.finish(outer)?;
+                return fields.record.end.is_some().then_some(fields.record);
             }
         }
-        fields.finish(outer)
+        fields.finish(outer)?;
+        Some(fields.record)
     }
 }
 
