@@ -2,6 +2,8 @@
 //!
 //! `YYYY-MM-DD HH:MM:SS,mmm PID LEVEL DB LOGGER: MESSAGE`, then the lines of a traceback or of a query.
 
+use std::sync::LazyLock;
+
 use memchr::{memchr, memmem, memrchr};
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while1};
@@ -381,6 +383,11 @@ fn names_part<const N: usize>(name: &[u8], part: &[u8; N]) -> bool {
     name.windows(N).any(|window| window == part)
 }
 
+/// Where `part` stands last in `text`, which ends soon behind it.
+fn last(text: &[u8], part: &[u8; 3]) -> Option<usize> {
+    text.windows(3).rposition(|window| window == part)
+}
+
 /// Behind the first occurrence of `part`.
 fn behind<'a>(bytes: &'a [u8], part: &[u8]) -> Option<&'a [u8]> {
     bytes.get(memmem::find(bytes, part)?.checked_add(part.len())?..)
@@ -545,7 +552,7 @@ fn cron_event(message: &[u8]) -> Option<OdooEvent<'_>> {
         return Some(OdooEvent::CronStart { job });
     }
     if let Some(rest) = message.strip_prefix(b"Job done: `") {
-        let Some(at) = memmem::rfind(rest, b"` (") else {
+        let Some(at) = last(rest, b"` (") else {
             return Some(OdooEvent::CronEnd { job: rest, duration_us: None });
         };
         let duration = rest
@@ -567,7 +574,7 @@ fn cron_event(message: &[u8]) -> Option<OdooEvent<'_>> {
         return None;
     }
     let rest = message.get(5..)?;
-    let at = memmem::rfind(rest, &[quote, b' ', b'('])?;
+    let at = last(rest, &[quote, b' ', b'('])?;
     let job = rest.get(..at)?;
     let (_, verb) = number::<i64>(rest.get(at + 3..)?)?;
     let verb = verb.strip_prefix(b") ")?;
@@ -779,7 +786,10 @@ fn classify(name: &[u8], text: &[u8]) -> Exception {
         ("connection to server on socket", Exception::ConnectionFailed),
         ("the database system is", Exception::ConnectionFailed),
     ];
-    let by_text = TEXTS.iter().find(|(part, _)| has(text, part)).map(|(_, exception)| *exception);
+    /// Looked for in every exception of many, so prepared once.
+    static FINDERS: LazyLock<Vec<(memmem::Finder<'static>, Exception)>> =
+        LazyLock::new(|| TEXTS.map(|(part, exception)| (memmem::Finder::new(part), exception)).into());
+    let by_text = FINDERS.iter().find(|(part, _)| part.find(text).is_some()).map(|(_, exception)| *exception);
     by_text.unwrap_or(if class == b"ConnectionRefusedError" {
         Exception::ConnectionFailed
     } else {
