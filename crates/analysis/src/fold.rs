@@ -56,6 +56,9 @@ pub struct Partial {
     standing_access: Standing,
     #[serde(skip)]
     standing_served: Standing,
+    /// The stamp of the last record, if nothing was merged since.
+    #[serde(skip)]
+    seen: Option<Stamp>,
     /// Spans in which every record is kept, µs.
     #[serde(skip)]
     spared: Arc<Spans>,
@@ -196,6 +199,7 @@ impl Partial {
 
     /// Adds what follows in the same input. Gives back what held the events, empty.
     pub fn merge(&mut self, later: Partial) -> Events {
+        self.seen = None;
         self.ledger.merge(&later.ledger);
         let emptied = self.events.append(later.events);
         self.span = match (self.span, later.span) {
@@ -212,6 +216,11 @@ impl Partial {
     }
 
     fn see(&mut self, stamp: Stamp, line: u64) -> i64 {
+        // A moment that was seen with the last record adds nothing.
+        if self.seen == Some(stamp) {
+            return stamp.us;
+        }
+        self.seen = Some(stamp);
         self.zone = Some(stamp.zone);
         self.resolution_us =
             Some(self.resolution_us.map_or(stamp.resolution_us, |known| known.min(stamp.resolution_us)));

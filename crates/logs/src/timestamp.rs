@@ -49,26 +49,55 @@ impl Stamp {
     }
 }
 
-/// The time that was read last, as text and as value: a log says the same second many times over. `N` is the length of its
-/// text in bytes.
+/// The time that was read last, as text and as value: a log says the same second many times over, and the same day. `N` is
+/// the length of its text in bytes, `CLOCK` where `HH:MM:SS` stands in it.
 #[derive(Debug, Clone)]
-pub struct LastTime<T, const N: usize>([u8; N], Option<T>);
+pub struct LastTime<T, const N: usize, const CLOCK: usize>([u8; N], Option<T>);
 
-impl<T, const N: usize> Default for LastTime<T, N> {
+impl<T, const N: usize, const CLOCK: usize> Default for LastTime<T, N, CLOCK> {
     fn default() -> Self {
         LastTime([0; N], None)
     }
 }
 
-impl<T: Copy, const N: usize> LastTime<T, N> {
+/// A time that can be moved on.
+pub trait Moved: Copy {
+    /// The time so many seconds later.
+    fn later(self, seconds: i64) -> Self;
+}
+
+impl Moved for i64 {
+    fn later(self, seconds: i64) -> Self {
+        self + seconds * SECOND_US
+    }
+}
+
+impl Moved for Stamp {
+    fn later(self, seconds: i64) -> Self {
+        Stamp { us: self.us.later(seconds), ..self }
+    }
+}
+
+impl<T: Moved, const N: usize, const CLOCK: usize> LastTime<T, N, CLOCK> {
     /// What `read`, always the same function, makes of the first `N` bytes of `text`.
     #[inline]
     pub(crate) fn read(&mut self, text: &[u8], read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         let text = text.first_chunk::<N>()?;
         if self.1.is_none() || self.0 != *text {
-            *self = LastTime(*text, Some(read(text)?));
+            *self = LastTime(*text, Some(self.moved(text).or_else(|| read(text))?));
         }
         self.1
+    }
+
+    /// The time of a text that differs from the last in its clock alone, as nearly all do.
+    fn moved(&self, text: &[u8; N]) -> Option<T> {
+        let clock = |text: &[u8; N]| clock_s(text.get(CLOCK..)?);
+        let mut earlier = *text;
+        earlier.get_mut(CLOCK..CLOCK + 8)?.copy_from_slice(self.0.get(CLOCK..CLOCK + 8)?);
+        if earlier != self.0 {
+            return None;
+        }
+        Some(self.1?.later(clock(text)? - clock(&self.0)?))
     }
 }
 
@@ -342,6 +371,21 @@ mod tests {
             let value = (length <= 18).then(|| head.parse::<i64>().ok()).flatten();
             prop_assert_eq!(leading_number(text.as_bytes()), value.map(|value| (value, rest.as_bytes())));
             prop_assert_eq!(digits(text.as_bytes()), value.filter(|_| rest.is_empty()));
+        }
+
+        /// What a log said before does not change what it says.
+        #[test]
+        fn the_next_time_is_read_as_any(
+            texts in prop::collection::vec(
+                (prop::sample::select(vec!["2026-11-23", "2026-11-24", "2026-02-30", "2100-02-29", "2026/11/23"]), "[ T]([012][0-9]:[0-6][0-9]:[0-6][0-9]|.{0,8})"),
+                0..9,
+            ),
+        ) {
+            let mut last = LastTime::<i64, 19, 11>::default();
+            for (date, clock) in texts {
+                let text = format!("{date}{clock}x");
+                prop_assert_eq!(last.read(text.as_bytes(), date_time_us), date_time_us(text.as_bytes()));
+            }
         }
     }
 

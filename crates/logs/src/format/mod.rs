@@ -117,9 +117,9 @@ pub struct Memory {
     /// The last scrape of Prometheus metrics.
     pub scrape: Option<prometheus::Scrape>,
     /// The last `$time_local` of nginx.
-    pub time_local: LastTime<Stamp, 26>,
+    pub time_local: LastTime<Stamp, 26, 12>,
     /// The last date and time of a log of Odoo or PostgreSQL, without fraction and zone.
-    pub date_time: LastTime<i64, 19>,
+    pub date_time: LastTime<i64, 19, 11>,
 }
 
 /// What is known of the bundle before its logs are read: formats found in configuration files or arguments.

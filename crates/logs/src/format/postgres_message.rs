@@ -28,7 +28,7 @@ pub(super) fn stamp(bytes: &[u8]) -> Option<(Stamp, usize)> {
 }
 
 /// The [`stamp`] of the next of many records.
-pub(super) fn next_stamp(bytes: &[u8], last: &mut LastTime<i64, 19>) -> Option<(Stamp, usize)> {
+pub(super) fn next_stamp(bytes: &[u8], last: &mut LastTime<i64, 19, 11>) -> Option<(Stamp, usize)> {
     let base = last.read(bytes, date_time_us)?;
     // Of nearly every record.
     if let Some([b'.', a, b, c, b' ', b'U', b'T', b'C', b' ']) = bytes.get(19..).and_then(<[u8]>::first_chunk)

@@ -21,7 +21,7 @@ pub(super) fn behind<'p>(pieces: &'p [Piece], combined: &[Piece]) -> Option<&'p 
 pub(super) fn read<'a>(
     line: &'a [u8],
     fields: &mut Fields<'a>,
-    last: &mut LastTime<Stamp, 26>,
+    last: &mut LastTime<Stamp, 26, 12>,
 ) -> Option<&'a [u8]> {
     let blank = eight::find(line, [b' ', b'\t'])?;
     let (remote_addr, rest) = line.split_at_checked(blank)?;

@@ -560,7 +560,7 @@ impl LogFormat {
         &self,
         line: &'a [u8],
         outer: Option<Stamp>,
-        last: &mut LastTime<Stamp, 26>,
+        last: &mut LastTime<Stamp, 26, 12>,
     ) -> Option<AccessRecord<'a>> {
         let mut fields = Fields::default();
         match &self.body {

@@ -169,7 +169,7 @@ impl Prefix {
     pub(super) fn read_next<'a>(
         &self,
         printed: &'a [u8],
-        last_time: &mut LastTime<i64, 19>,
+        last_time: &mut LastTime<i64, 19, 11>,
     ) -> Option<Fields<'a>> {
         let mut fields = Fields::default();
         let mut rest = printed;
@@ -201,7 +201,7 @@ impl Prefix {
     pub(super) fn read_forward<'a>(
         &self,
         record: &'a [u8],
-        last_time: &mut LastTime<i64, 19>,
+        last_time: &mut LastTime<i64, 19, 11>,
     ) -> Option<Forward<'a>> {
         if !self.forward {
             return None;
@@ -265,7 +265,7 @@ fn severity_at<'a>(record: &[u8], rest: &'a [u8]) -> Option<(&'static [u8], &'a 
 }
 
 /// Reads the time at the start of `rest`, and gives what follows.
-fn time<'a>(rest: &'a [u8], last: &mut LastTime<i64, 19>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
+fn time<'a>(rest: &'a [u8], last: &mut LastTime<i64, 19, 11>, fields: &mut Fields<'a>) -> Option<&'a [u8]> {
     // A comma before the milliseconds is Python's.
     let (found, used) = next_stamp(rest, last).filter(|_| rest.get(19) != Some(&b','))?;
     fields.stamp = Some(found);
