@@ -74,9 +74,9 @@ fn richness(input: &Input) -> u32 {
     let events = &input.partial.events;
     let mut points = 0;
     if let Some(access) = events.access.iter().find(|access| access.status != 101) {
-        points += 8 * u32::from(access.request_time_us.is_some());
+        points += 8 * u32::from(access.request_time_us.get().is_some());
         points += 4 * u32::from(
-            events.access.iter().any(|access| access.connect_us.is_some() || access.never_connected),
+            events.access.iter().any(|access| access.connect_us.get().is_some() || access.never_connected),
         );
         points += 2 * u32::from(events.access.iter().any(|access| access.upstream_port != 0));
     }

@@ -8,6 +8,7 @@ use stormtrace_logs::record::{ActivityCounts, Exception, HostSample, NginxLifecy
 
 use crate::contents::Contents;
 use crate::texts::{Renumbering, Texts};
+use crate::took::Took;
 
 /// Who serves a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,11 +39,11 @@ pub struct Access {
     /// End, µs.
     pub end_us: i64,
     /// `$request_time`, µs.
-    pub request_time_us: Option<i64>,
+    pub request_time_us: Took,
     /// `$upstream_response_time`, µs.
-    pub upstream_us: Option<i64>,
+    pub upstream_us: Took,
     /// `$upstream_connect_time`, µs.
-    pub connect_us: Option<i64>,
+    pub connect_us: Took,
     /// Never reached an upstream though one was tried.
     pub never_connected: bool,
     /// `$status`.
@@ -73,7 +74,7 @@ impl Access {
     /// When the request arrived, or ended if nothing tells.
     #[must_use]
     pub fn arrival_us(&self) -> i64 {
-        self.end_us - self.request_time_us.or(self.upstream_us).unwrap_or(0).max(0)
+        self.end_us - self.request_time_us.get().or(self.upstream_us.get()).unwrap_or(0).max(0)
     }
 
     /// Server-side failure.
@@ -99,9 +100,9 @@ pub struct Served {
     /// Hash of the client's address: nginx's own unless Odoo runs with `proxy_mode`.
     pub client: u32,
     /// SQL time, µs.
-    pub query_us: Option<i64>,
+    pub query_us: Took,
     /// The rest, µs.
-    pub remaining_us: Option<i64>,
+    pub remaining_us: Took,
     /// Served by the evented process.
     pub evented: bool,
     /// Content.

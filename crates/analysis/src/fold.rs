@@ -417,8 +417,8 @@ impl Partial {
             path: events.texts.add_lossy(path_of(request.path)),
             method: events.texts.add_lossy(cut(request.method, 20)),
             client: request.client,
-            query_us: request.query_us,
-            remaining_us: request.remaining_us,
+            query_us: request.query_us.into(),
+            remaining_us: request.remaining_us.into(),
             evented: request.evented,
             fingerprint,
             input: 0,
@@ -454,9 +454,9 @@ impl Partial {
         }
         let event = Access {
             end_us: us,
-            request_time_us: record.request_time_us,
-            upstream_us: record.upstream_response_time_us,
-            connect_us: record.upstream_connect_time_us,
+            request_time_us: record.request_time_us.into(),
+            upstream_us: record.upstream_response_time_us.into(),
+            connect_us: record.upstream_connect_time_us.into(),
             never_connected: record.upstream_never_connected,
             status,
             upstream_status: record.upstream_status.unwrap_or(0),

@@ -69,7 +69,7 @@ fn requests(events: &Events, from: i64, to: i64) -> Requests {
     let total = by_status.values().sum();
     let failed = [500, 502, 503, 504].into_iter().filter_map(status).sum::<u64>();
     let p95 = |requests: &mut dyn Iterator<Item = &Access>| {
-        let timed = requests.filter_map(|access| Some((access.request_time_us?, access.count)));
+        let timed = requests.filter_map(|access| Some((access.request_time_us.get()?, access.count)));
         let mut times: Vec<(i64, u32)> = timed.collect();
         weighted_quantile_of(&mut times, 0.95).map(|us| us as f64 / 1e3)
     };

@@ -51,6 +51,7 @@ pub mod texts;
 pub mod thin;
 mod time_order;
 pub mod timeline;
+pub mod took;
 pub mod waits;
 pub mod worker_time;
 

@@ -138,7 +138,7 @@ impl Services {
             return;
         };
         service.access = Some(access);
-        service.arrived_us = request.request_time_us.map(|_| request.arrival_us());
+        service.arrived_us = request.request_time_us.get().map(|_| request.arrival_us());
         service.accepted_us = accepted_us.or(service.accepted_us);
         if service.outcome == Outcome::Unseen {
             service.outcome = Outcome::Ghost;
@@ -212,7 +212,7 @@ impl Services {
             death: None,
             stream: stream_of(streams, served.input),
             pid: served.pid,
-            arrived_us: request.filter(|it| it.request_time_us.is_some()).map(Access::arrival_us),
+            arrived_us: request.filter(|it| it.request_time_us.get().is_some()).map(Access::arrival_us),
             accepted_us: accepted(served),
             end_us: served.end_us,
             outcome,
@@ -248,8 +248,8 @@ pub type Target = (u32, u32, u32);
 /// When the worker took a request that it answered, µs.
 #[must_use]
 pub fn accepted(served: &Served) -> Option<i64> {
-    let remaining_us = served.remaining_us?;
-    Some(served.end_us - served.query_us.unwrap_or(0).max(0) - remaining_us.max(0))
+    let remaining_us = served.remaining_us.get()?;
+    Some(served.end_us - served.query_us.get().unwrap_or(0).max(0) - remaining_us.max(0))
 }
 
 /// Lines of one target, by status, each in order of end.

@@ -54,7 +54,8 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     let groups = frame.group_by_stable(["endpoint"])?;
     // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
     let http = events.access.iter().filter(|access| access.lane == Lane::Http);
-    let busy: i64 = http.filter_map(|access| Some(access.request_time_us? * i64::from(access.count))).sum();
+    let busy: i64 =
+        http.filter_map(|access| Some(access.request_time_us.get()? * i64::from(access.count))).sum();
     let mut endpoints = Vec::new();
     for (group, first) in groups.get_groups().iter().zip(first) {
         let at: Box<dyn Iterator<Item = usize>> = match group {
@@ -66,8 +67,9 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
             .map(|(_, access)| *access)
             .map(|access| (access, within(&incidents, access.end_us)))
             .collect();
-        let timed =
-            own.iter().filter_map(|(access, during)| Some((access.request_time_us?, access.count, *during)));
+        let timed = own
+            .iter()
+            .filter_map(|(access, during)| Some((access.request_time_us.get()?, access.count, *during)));
         let mut sorted: Vec<(i64, u32, bool)> = timed.collect();
         sort_by_time(&mut sorted, |(us, ..)| *us);
         let of = |during: Option<bool>| -> Vec<(i64, u32)> {
@@ -214,9 +216,9 @@ mod tests {
             (events.texts.add("POST"), events.texts.add("/web/sale/1"), events.texts.add("/web/sale/2"));
         let line = |end_us: i64, path: u32, request_time_us: i64, status: u16| Access {
             end_us,
-            request_time_us: Some(request_time_us),
-            upstream_us: None,
-            connect_us: None,
+            request_time_us: Some(request_time_us).into(),
+            upstream_us: None.into(),
+            connect_us: None.into(),
             never_connected: false,
             status,
             upstream_status: status,

@@ -219,7 +219,7 @@ impl Thin for Access {
         self.end_us
     }
     fn class(&self, _level: u8) -> Option<u64> {
-        Some(access_class(self.lane, self.status, self.request_time_us))
+        Some(access_class(self.lane, self.status, self.request_time_us.get()))
     }
     fn rank(&self) -> Rank {
         rank(self.fingerprint, self.line)
@@ -234,7 +234,7 @@ impl Thin for Served {
         self.end_us
     }
     fn class(&self, _level: u8) -> Option<u64> {
-        Some(served_class(self.evented, self.status, self.remaining_us))
+        Some(served_class(self.evented, self.status, self.remaining_us.get()))
     }
     fn rank(&self) -> Rank {
         rank(self.fingerprint, self.line)

@@ -92,8 +92,10 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
 /// The most requests in flight in each bucket.
 #[allow(clippy::indexing_slicing)] // bounded by `buckets`
 fn in_flight(events: &Events, line: &mut Timeline, from: i64, bucket_us: i64) {
-    let timed =
-        events.access.iter().filter(|access| access.lane == Lane::Http && access.request_time_us.is_some());
+    let timed = events
+        .access
+        .iter()
+        .filter(|access| access.lane == Lane::Http && access.request_time_us.get().is_some());
     // Ends are in order already.
     let mut ends = timed.clone().map(|access| (access.end_us, i64::from(access.count))).peekable();
     let mut starts: Vec<(i64, i64)> =

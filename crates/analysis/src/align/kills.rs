@@ -98,7 +98,7 @@ fn answers(nginx: &[&Input], least_us: i64) -> Vec<Moment> {
                 .iter()
                 .filter(|request| request.status == 502 && request.lane != Lane::Bus)
                 .filter(|request| !request.never_connected)
-                .filter(|request| request.request_time_us.is_none_or(|took_us| took_us >= least_us))
+                .filter(|request| request.request_time_us.get().is_none_or(|took_us| took_us >= least_us))
                 .map(|request| (0, centred(input, request.end_us))),
         );
     }

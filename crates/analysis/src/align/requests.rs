@@ -83,7 +83,7 @@ fn single_statements(odoo: &[&Input], postgres: &[&Input]) -> Vec<Pair> {
     let mut requests: Vec<(i64, i64, i64)> = Vec::new();
     for input in odoo {
         requests.extend(input.partial.events.served.iter().filter_map(|request| {
-            let (query_us, rest_us) = (request.query_us?, request.remaining_us?);
+            let (query_us, rest_us) = (request.query_us.get()?, request.remaining_us.get()?);
             (query_us >= LONG_US && rest_us <= BESIDES_US).then_some((request.end_us, query_us, rest_us))
         }));
     }

@@ -102,7 +102,7 @@ impl Picture<'_> {
     /// When a request that failed began. Without `$request_time` a 504 began one timeout earlier: that of connecting, or
     /// that of reading, as nginx's error log says; the shorter one where it does not, lest the onset come before the fault.
     fn arrival(&self, access: &Access) -> i64 {
-        if access.request_time_us.is_some() || access.upstream_us.is_some() {
+        if access.request_time_us.get().is_some() || access.upstream_us.get().is_some() {
             return access.arrival_us();
         }
         if access.status != 504 {
@@ -215,8 +215,8 @@ fn marks(picture: &Picture<'_>, failed: impl Fn(&Access) -> bool) -> Vec<Mark> {
         let failed = |request: &&Served| !request.evented && request.status >= 500;
         marks.extend(picture.events.served.iter().filter(failed).map(|request| Mark {
             start_us: request.end_us
-                - request.query_us.unwrap_or(0).max(0)
-                - request.remaining_us.unwrap_or(0).max(0),
+                - request.query_us.get().unwrap_or(0).max(0)
+                - request.remaining_us.get().unwrap_or(0).max(0),
             at_us: request.end_us,
             kill: false,
             count: request.count,
@@ -377,7 +377,9 @@ fn classify(picture: &Picture<'_>, found: &mut [Found]) {
             .sum::<usize>();
         let instant = failed
             .iter()
-            .filter(|access| access.status == 502 && access.request_time_us.is_none_or(|time| time < 100_000))
+            .filter(|access| {
+                access.status == 502 && access.request_time_us.get().is_none_or(|time| time < 100_000)
+            })
             .map(|access| access.count as usize)
             .sum::<usize>();
         let failed: usize = failed.iter().map(|access| access.count as usize).sum();
@@ -481,7 +483,7 @@ fn add_restarts_seen_at_the_proxy(picture: &Picture<'_>, found: &mut Vec<Found>)
     let events = picture.events;
     let http: Vec<&Access> = events.access.iter().filter(|access| access.lane == Lane::Http).collect();
     let refused = |access: &Access| {
-        access.status == 502 && access.request_time_us.is_none_or(|time_us| time_us < SECOND_US / 2)
+        access.status == 502 && access.request_time_us.get().is_none_or(|time_us| time_us < SECOND_US / 2)
     };
     for run in http.chunk_by(|a, b| refused(a) && refused(b)) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
@@ -585,7 +587,7 @@ fn misrouted(picture: &Picture<'_>) -> Vec<(i64, i64, String)> {
             let path = events.texts.get(request.path);
             path.starts_with("/longpolling/poll") || path == "/websocket"
         })
-        .map(|request| request.end_us - request.remaining_us.unwrap_or(0).max(0))
+        .map(|request| request.end_us - request.remaining_us.get().unwrap_or(0).max(0))
         .collect();
     times.extend(
         events.odoo.iter().filter(|event| event.fact == OdooFact::BusMisrouted).map(|event| event.us),

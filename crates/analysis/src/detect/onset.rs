@@ -35,7 +35,7 @@ fn walk_back(picture: &Picture<'_>, start_us: i64) -> i64 {
     // A request that arrived before the start may end long after it.
     let (from, until) = (start_us - 1800 * SECOND_US, start_us + 1800 * SECOND_US);
     for access in picture.events.access_between(from, until) {
-        let (Lane::Http, Some(time_us)) = (access.lane, access.request_time_us) else { continue };
+        let (Lane::Http, Some(time_us)) = (access.lane, access.request_time_us.get()) else { continue };
         let arrival_us = access.arrival_us();
         if access.end_us < start_us - reach_us {
             usual.push(time_us);

@@ -15,7 +15,7 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
     let access = &look.picture.events.access;
     let Some(first) = access.first() else { return Vec::new() };
     let captured = look.inputs.iter().any(|input| input.source == Some(Source::NginxAccess));
-    if captured && !access.iter().any(|one| one.request_time_us.is_some()) {
+    if captured && !access.iter().any(|one| one.request_time_us.get().is_some()) {
         return vec![finding(
             "request_time_not_logged",
             Severity::Info,
@@ -27,7 +27,7 @@ pub fn check(look: &Look<'_>) -> Vec<Finding> {
     }
     let asked = |one: &&Access| one.lane == Lane::Http && one.status != 499;
     let silent =
-        |one: &Access| one.upstream_us.is_none() && one.upstream_status == 0 && one.upstream_port == 0;
+        |one: &Access| one.upstream_us.get().is_none() && one.upstream_status == 0 && one.upstream_port == 0;
     let Some(first) = access.iter().find(asked) else { return Vec::new() };
     if !captured || !access.iter().all(silent) {
         return Vec::new();

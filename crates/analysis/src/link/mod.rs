@@ -134,7 +134,7 @@ fn reasons(matched: &Matched, death: &Death, backend: Option<Backend>, picture: 
         };
         reasons
             .push(format!("killed {:.1} s after it took the request{limit}", seconds(death.us - taken_us)));
-        if access.request_time_us.is_some() && taken_us - access.arrival_us() > 1_000_000 {
+        if access.request_time_us.get().is_some() && taken_us - access.arrival_us() > 1_000_000 {
             reasons.push(format!("queued {:.1} s before", seconds(taken_us - access.arrival_us())));
         }
         if access.status != 502 && access.end_us < death.us {

@@ -241,6 +241,7 @@ impl<'p> Candidates<'p> {
         let second = access.end_us.div_euclid(SECOND_US);
         let too_early = access
             .request_time_us
+            .get()
             .zip(self.read_timeout_us)
             .is_some_and(|(time, timeout)| time < timeout - SECOND_US);
         too_early || unconnected.contains(&(second, access.path))
@@ -251,8 +252,8 @@ impl<'p> Candidates<'p> {
     fn arrival(&self, access: &Access) -> Option<i64> {
         match (access.status, self.read_timeout_us) {
             (504, Some(timeout_us)) => Some(access.end_us - timeout_us),
-            _ if access.request_time_us.is_some() => {
-                Some(access.arrival_us() + access.connect_us.unwrap_or(0).max(0))
+            _ if access.request_time_us.get().is_some() => {
+                Some(access.arrival_us() + access.connect_us.get().unwrap_or(0).max(0))
             }
             _ => None,
         }

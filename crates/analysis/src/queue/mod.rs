@@ -65,10 +65,12 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
     let ended = ended(scene, from, to);
     let overflowed: Vec<&Access> = ended
         .iter()
-        .filter(|access| !access.never_connected && access.connect_us.is_some_and(|us| us >= SYN_AGAIN_US))
+        .filter(|access| {
+            !access.never_connected && access.connect_us.get().is_some_and(|us| us >= SYN_AGAIN_US)
+        })
         .copied()
         .collect();
-    let connects_known = ended.iter().any(|access| access.connect_us.is_some());
+    let connects_known = ended.iter().any(|access| access.connect_us.get().is_some());
     let has_workers_lines = scene.services.iter().any(|service| service.served.is_some());
     let ghosts = || {
         scene.services.iter().filter(|service| {
@@ -93,7 +95,7 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
         accept_queue_overflows: connects_known.then_some(overflowed.len() as u64),
         longest_connect_s: ended
             .iter()
-            .filter_map(|access| access.connect_us)
+            .filter_map(|access| access.connect_us.get())
             .max()
             .map(|us| us as f64 / 1e6),
         ghost_requests: (timed && has_workers_lines).then(|| ghosts().count() as u64),
@@ -276,7 +278,7 @@ fn ended<'e>(scene: &Scene<'e>, from: i64, to: i64) -> Vec<&'e Access> {
 fn littles_law(replay: &Replay, ended: &[&Access], length_s: f64) -> LittlesLaw {
     let integral = replay.in_flight.area_s();
     let mean_s = {
-        let times: Vec<i64> = ended.iter().filter_map(|access| access.request_time_us).collect();
+        let times: Vec<i64> = ended.iter().filter_map(|access| access.request_time_us.get()).collect();
         (!times.is_empty()).then(|| times.iter().map(|us| *us as f64 / 1e6).sum::<f64>() / times.len() as f64)
     };
     let rate = ended.len() as f64 / length_s;
@@ -347,9 +349,9 @@ mod tests {
     fn line(arrival_s: i64, end_s: i64, status: u16) -> Access {
         Access {
             end_us: end_s * S,
-            request_time_us: Some((end_s - arrival_s) * S),
-            upstream_us: None,
-            connect_us: Some(0),
+            request_time_us: Some((end_s - arrival_s) * S).into(),
+            upstream_us: None.into(),
+            connect_us: Some(0).into(),
             never_connected: false,
             status,
             upstream_status: status,
@@ -431,7 +433,7 @@ mod tests {
     #[test]
     fn a_slow_connection_is_an_overflowing_accept_queue() {
         let mut slow = line(10, 20, 200);
-        slow.connect_us = Some(1_020_000);
+        slow.connect_us = Some(1_020_000).into();
         let events = Events { access: vec![line(10, 12, 200), slow], ..Events::default() };
         let saturation = measured(&events, &[], None, &found(0, 100));
         assert_eq!(saturation.accept_queue_overflows, Some(1));
@@ -443,7 +445,7 @@ mod tests {
     #[test]
     fn without_request_times_what_is_lost_is_said_and_kills_stand_in() {
         let mut line = line(0, 50, 502);
-        (line.request_time_us, line.connect_us) = (None, None);
+        (line.request_time_us, line.connect_us) = Default::default();
         let events = Events { access: vec![line], ..Events::default() };
         let services = [service(None, 10, 50, Outcome::Killed)];
         let saturation = measured(&events, &services, Some(1), &found(0, 100));
@@ -458,8 +460,8 @@ mod tests {
         let mut access: Vec<Access> = (0..2400)
             .map(|at| {
                 let mut one = line(at, at, 200);
-                one.request_time_us = Some(if at < slow_s { 100_000 } else { 5 * S });
-                one.end_us = at * S + one.request_time_us.unwrap_or(0);
+                one.request_time_us = Some(if at < slow_s { 100_000 } else { 5 * S }).into();
+                one.end_us = at * S + one.request_time_us.get().unwrap_or(0);
                 one
             })
             .collect();

@@ -55,7 +55,8 @@ struct Job {
 pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
     let mut timed: Vec<Timed<'_>> = arrived(events, from, to)
         .map(|(index, access)| {
-            let connected_us = access.arrival_us().saturating_add(access.connect_us.unwrap_or(0).max(0));
+            let connected_us =
+                access.arrival_us().saturating_add(access.connect_us.get().unwrap_or(0).max(0));
             Timed { connected_us, index, access }
         })
         .collect();
@@ -96,7 +97,7 @@ pub fn full(picture: &Picture<'_>, own: &[Service], from: i64, to: i64) -> Vec<(
 pub(super) fn arrived(events: &Events, from: i64, to: i64) -> impl Iterator<Item = (usize, &Access)> {
     let near = events.access_range(from, to.saturating_add(LONGEST_QUEUE_US));
     near.filter_map(|index| Some((index, events.access.get(index)?))).filter(move |(_, access)| {
-        access.lane == Lane::Http && access.request_time_us.is_some() && access.arrival_us() <= to
+        access.lane == Lane::Http && access.request_time_us.get().is_some() && access.arrival_us() <= to
     })
 }
 

@@ -147,7 +147,7 @@ fn latency_rise(incident: &Found, picture: &Picture<'_>) -> Option<Rise> {
     let mut buckets: FxHashMap<i64, Vec<(i64, i64)>> = FxHashMap::default();
     let mut quiet: Vec<i64> = Vec::new();
     for (_, access) in arrived(picture.events, from, incident.end_us) {
-        let (arrival, time) = (access.arrival_us(), access.request_time_us.unwrap_or(0).max(0));
+        let (arrival, time) = (access.arrival_us(), access.request_time_us.get().unwrap_or(0).max(0));
         if arrival < from {
             continue;
         }

@@ -31,7 +31,11 @@ struct Baseline {
 }
 
 fn time_us(access: &Access) -> Option<i64> {
-    access.request_time_us.or(access.upstream_us).filter(|_| !access.failed() && access.status != 499)
+    access
+        .request_time_us
+        .get()
+        .or(access.upstream_us.get())
+        .filter(|_| !access.failed() && access.status != 499)
 }
 
 fn baseline(after: &After<'_>) -> Option<Baseline> {

@@ -321,9 +321,9 @@ mod tests {
     fn access(second: i64, status: u16) -> Access {
         Access {
             end_us: second * SECOND,
-            request_time_us: Some(100_000),
-            upstream_us: None,
-            connect_us: None,
+            request_time_us: Some(100_000).into(),
+            upstream_us: None.into(),
+            connect_us: None.into(),
             never_connected: false,
             status,
             upstream_status: status,

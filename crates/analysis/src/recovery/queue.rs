@@ -25,7 +25,7 @@ const SAME_END_US: i64 = 3_000_000;
 const LONGEST_BACKLOG_US: i64 = 600_000_000;
 
 fn time_us(access: &Access) -> Option<i64> {
-    access.upstream_us.or(access.request_time_us).map(|time| time.max(0))
+    access.upstream_us.get().or(access.request_time_us.get()).map(|time| time.max(0))
 }
 
 /// When requests of the prefork workers were in flight: at nginx, or only at the workers where nginx logs no times.
@@ -52,7 +52,7 @@ fn flights(after: &After<'_>, span: Span) -> Flights {
         .take_while(|request| request.end_us < span.1)
         .filter(|request| !request.evented)
         .filter_map(|request| {
-            let time = request.query_us?.saturating_add(request.remaining_us?).max(0);
+            let time = request.query_us.get()?.saturating_add(request.remaining_us.get()?).max(0);
             Some((request.end_us.saturating_sub(time), request.end_us))
         })
         .collect();
@@ -154,7 +154,7 @@ impl Criterion for Queue {
         bad.extend(
             after
                 .http(span)
-                .filter(|access| access.connect_us.is_some_and(|connect| connect >= RETRANSMITTED_US))
+                .filter(|access| access.connect_us.get().is_some_and(|connect| connect >= RETRANSMITTED_US))
                 .map(|access| (access.end_us, access.end_us + 1)),
         );
         bad.extend(ghosts(after).into_iter().map(|us| (us, us + 1)));

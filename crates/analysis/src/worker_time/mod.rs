@@ -137,7 +137,7 @@ fn piece<'s>(
             // Cut by the incident, a request is taken to have spent its time evenly.
             let whole = (service.end_us - accepted).max(1) as f64;
             let share = us as f64 / whole;
-            let sql = ((served.query_us.unwrap_or(0).max(0) as f64 * share) as i64 - waited_us)
+            let sql = ((served.query_us.get().unwrap_or(0).max(0) as f64 * share) as i64 - waited_us)
                 .clamp(0, us - waited_us);
             (sql, us - waited_us - sql)
         }
@@ -202,7 +202,7 @@ fn holders(
             from_us: service.accepted_us.unwrap_or(service.end_us),
             slack_us: if service.served.is_some() { 0 } else { BEAT_US },
             to_us: service.end_us,
-            sql_us: served.and_then(|served| served.query_us),
+            sql_us: served.and_then(|served| served.query_us.get()),
             killed: service.outcome == Outcome::Killed,
             backend: backend(chains, service).map(|backend| backend.pid),
         };
@@ -443,9 +443,9 @@ mod tests {
         let class = events.texts.add("WorkerHTTP");
         let line = |end_s: i64, time_s: i64, status: u16, method: u32, path: u32, number: u64| Access {
             end_us: end_s * S,
-            request_time_us: Some(time_s * S),
-            upstream_us: None,
-            connect_us: Some(0),
+            request_time_us: Some(time_s * S).into(),
+            upstream_us: None.into(),
+            connect_us: Some(0).into(),
             never_connected: false,
             status,
             upstream_status: status,
@@ -466,8 +466,8 @@ mod tests {
             status: 200,
             path: list,
             method: get,
-            query_us: Some(sql_s * S),
-            remaining_us: Some(rest_s * S),
+            query_us: Some(sql_s * S).into(),
+            remaining_us: Some(rest_s * S).into(),
             client: 0,
             evented: false,
             fingerprint: 0,

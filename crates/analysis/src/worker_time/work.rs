@@ -66,7 +66,8 @@ fn find_ghosts(own: &mut [Service], services: &Services, picture: &Picture<'_>, 
         let Some(lines) = target(service).and_then(|target| given_up.get_mut(&target)) else { continue };
         let taken_us = service.accepted_us.unwrap_or(service.end_us) + JITTER_US;
         let fits = |line: &Access| {
-            line.end_us < service.end_us && (line.request_time_us.is_none() || line.arrival_us() <= taken_us)
+            line.end_us < service.end_us
+                && (line.request_time_us.get().is_none() || line.arrival_us() <= taken_us)
         };
         let found = lines.pop_if(|index| access.get(*index).is_some_and(fits));
         if found.and_then(|index| access.get(index)).is_some_and(|line| (from..=to).contains(&line.end_us)) {

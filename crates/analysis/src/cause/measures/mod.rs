@@ -175,7 +175,7 @@ pub fn measure(incident: &Found, picture: &Picture<'_>, places: &Places<'_>, lin
 /// proxy's two.
 fn onset_uncertainty_us(picture: &Picture<'_>) -> i64 {
     const JITTER_US: i64 = 2 * SECOND_US;
-    let timed = picture.events.access.iter().take(5000).any(|access| access.request_time_us.is_some());
+    let timed = picture.events.access.iter().take(5000).any(|access| access.request_time_us.get().is_some());
     let facts = picture.facts;
     let longest_s =
         facts.proxy_read_timeout_s.unwrap_or(60.0).max(facts.proxy_connect_timeout_s.unwrap_or(60.0));

@@ -71,7 +71,7 @@ impl Requests {
                 502 => figures.http_502.add_all(count, place),
                 504 => {
                     figures.http_504.add_all(count, place);
-                    timeouts.extend(access.request_time_us);
+                    timeouts.extend(access.request_time_us.get());
                 }
                 _ => {}
             }
@@ -109,7 +109,8 @@ impl Requests {
             for request in events.served.iter().filter(|request| {
                 !request.evented && (look.from..=look.to + 120 * SECOND_US).contains(&request.end_us)
             }) {
-                let busy = request.query_us.unwrap_or(0).max(0) + request.remaining_us.unwrap_or(0).max(0);
+                let busy = request.query_us.get().unwrap_or(0).max(0)
+                    + request.remaining_us.get().unwrap_or(0).max(0);
                 if busy > patience_us && request.status < 500 {
                     figures.beyond_proxy.add_all(u64::from(request.count), || {
                         look.places.reference(request.input, request.line, request.end_us)
@@ -123,7 +124,7 @@ impl Requests {
 
 /// When a request began, as well as can be told.
 fn arrival(access: &Access, patience_us: i64) -> i64 {
-    match (access.request_time_us, access.status) {
+    match (access.request_time_us.get(), access.status) {
         (None, 504) => access.end_us - patience_us,
         _ => access.arrival_us(),
     }
@@ -172,7 +173,7 @@ fn service_factor(look: &Look<'_>) -> Option<f64> {
     let busy = |query: Option<i64>, rest: Option<i64>| Some((query? + rest?).max(0) as f64);
     for request in served().filter(|request| (before_from..before_to).contains(&request.end_us)) {
         let times = usual.entry((request.method, request.path)).or_default();
-        times.extend(busy(request.query_us, request.remaining_us));
+        times.extend(busy(request.query_us.get(), request.remaining_us.get()));
     }
     let usual: FxHashMap<(u32, u32), f64> = usual
         .into_iter()
@@ -182,7 +183,10 @@ fn service_factor(look: &Look<'_>) -> Option<f64> {
     let factors: Vec<f64> = served()
         .filter(|request| look.inside(request.end_us))
         .filter_map(|request| {
-            Some(busy(request.query_us, request.remaining_us)? / usual.get(&(request.method, request.path))?)
+            Some(
+                busy(request.query_us.get(), request.remaining_us.get())?
+                    / usual.get(&(request.method, request.path))?,
+            )
         })
         .collect();
     (factors.len() >= 10).then(|| median(factors)).flatten()

@@ -46,7 +46,9 @@ impl Routes {
         }
         for request in events.served.iter().filter(|request| !request.evented && look.inside(request.end_us))
         {
-            let (Some(query), Some(rest)) = (request.query_us, request.remaining_us) else { continue };
+            let (Some(query), Some(rest)) = (request.query_us.get(), request.remaining_us.get()) else {
+                continue;
+            };
             if query + rest > STUCK_US {
                 sql += query;
                 all += query + rest;

@@ -57,7 +57,11 @@ impl Sources {
                 .get(served)
                 .is_some_and(|request| request.end_us <= look.to + 600_000_000),
             access: covered(Source::NginxAccess),
-            request_time: events.access.iter().take(5000).any(|access| access.request_time_us.is_some()),
+            request_time: events
+                .access
+                .iter()
+                .take(5000)
+                .any(|access| access.request_time_us.get().is_some()),
             nginx_error: picture.spans.iter().any(|(source, ..)| *source == Source::NginxError),
             postgres_log: covered(Source::PostgresLog),
             lock_waits_logged: any(|fact| {
