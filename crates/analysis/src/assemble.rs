@@ -237,7 +237,10 @@ fn timeline_empty() -> crate::report::Timeline {
 }
 
 fn append(events: &mut Events, index: usize, mut part: Events, options: &Options) {
-    part.set_input(u32::try_from(index).unwrap_or(u32::MAX));
+    // The first is what they say already.
+    if index > 0 {
+        part.set_input(u32::try_from(index).unwrap_or(u32::MAX));
+    }
     if options.since_us.is_some() || options.until_us.is_some() {
         let (from, to) = (options.since_us.unwrap_or(i64::MIN), options.until_us.unwrap_or(i64::MAX));
         let inside = |us: i64| (from..=to).contains(&us);
@@ -317,29 +320,16 @@ fn coverage(
     inputs: &[read::Input],
     options: &Options,
 ) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
-    let mut odoo: Vec<i64> = events
-        .odoo
-        .iter()
-        .map(|event| event.us)
-        .chain(events.served.iter().map(|event| event.end_us))
-        .collect();
-    odoo.sort_unstable();
-    let regular: [(&'static str, Vec<i64>); 4] = [
-        ("odoo", odoo),
-        ("nginx_access", events.access.iter().map(|event| event.end_us).collect()),
-        ("pg_stat_activity", events.snapshots.iter().map(|event| event.us).collect()),
-        ("host", events.host.iter().map(|event| event.us).collect()),
-    ];
-    let mut coverage: BTreeMap<&'static str, Vec<(Time, Time)>> = regular
-        .into_iter()
-        .map(|(name, times)| {
-            let spans = times
-                .chunk_by(|a, b| b - a <= gaps::SILENCE_US)
-                .filter_map(|span| Some((Time(*span.first()?), Time(*span.last()?))))
-                .collect();
-            (name, spans)
-        })
-        .collect();
+    let both = events.odoo.iter().map(|event| event.us).chain(events.served.iter().map(|event| event.end_us));
+    let mut odoo: Vec<i64> = both.collect();
+    // Two runs in order, which a stable sort merges.
+    odoo.sort();
+    let mut coverage = BTreeMap::from([
+        ("odoo", heard(odoo.into_iter())),
+        ("nginx_access", heard(events.access.iter().map(|event| event.end_us))),
+        ("pg_stat_activity", heard(events.snapshots.iter().map(|event| event.us))),
+        ("host", heard(events.host.iter().map(|event| event.us))),
+    ]);
     let (since, until) = (options.since_us.unwrap_or(i64::MIN), options.until_us.unwrap_or(i64::MAX));
     for source in [Source::NginxError, Source::PostgresLog] {
         let of_source = inputs.iter().filter(|input| input.source == Some(source));
@@ -359,6 +349,18 @@ fn coverage(
         coverage.insert(source_name(source), joined);
     }
     coverage
+}
+
+/// The spans without a long silence, given times in order.
+fn heard(times: impl Iterator<Item = i64>) -> Vec<(Time, Time)> {
+    let mut spans: Vec<(Time, Time)> = Vec::new();
+    for us in times {
+        match spans.last_mut() {
+            Some((_, last)) if us - last.0 <= gaps::SILENCE_US => last.0 = us,
+            _ => spans.push((Time(us), Time(us))),
+        }
+    }
+    spans
 }
 
 fn totals(events: &Events, deaths: &[Death]) -> Totals {

@@ -129,6 +129,8 @@ impl Summary {
             let at = frames.at;
             let mut input: Input = frames.next()?;
             settle(&mut input).map_err(|reason| Error::Damaged { at, reason: reason.to_owned() })?;
+            // As on reading a log: which of all inputs this is comes to light later.
+            input.partial.events.set_input(0);
             inputs.push(input);
         }
         frames.end()?;

@@ -151,6 +151,10 @@ impl Settling {
         let of_group = members(inputs, group);
         kind::ALL.iter().filter(|kind| kind.source == group.source).find_map(|kind| {
             let reference = self.references(inputs, groups, kind);
+            // What has no counterpart is not looked at.
+            if reference.is_empty() {
+                return None;
+            }
             let resolution_us = reference
                 .iter()
                 .chain(&of_group)

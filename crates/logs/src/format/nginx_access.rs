@@ -206,8 +206,9 @@ impl Format for AccessLog {
     fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
         let line = line_of(&raw.text);
         // A record is some hundred bytes: the common case moves it once.
-        if let Some(record) = self.format.read_next(line, raw.outer, &mut memory.time_local) {
-            return Ok(Record::Access(record));
+        let mut fields = fields::Fields::default();
+        if self.format.read_next(line, raw.outer, &mut memory.time_local, &mut fields).is_some() {
+            return Ok(Record::Access(fields.record));
         }
         self.others
             .iter()

@@ -552,23 +552,25 @@ impl LogFormat {
     /// Reads one line. `outer` stands in for the time if the format does not log it.
     #[must_use]
     pub fn read<'a>(&self, line: &'a [u8], outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
-        self.read_next(line, outer, &mut LastTime::default())
+        let mut fields = Fields::default();
+        self.read_next(line, outer, &mut LastTime::default(), &mut fields)?;
+        Some(fields.record)
     }
 
-    /// Reads the next of many lines.
+    /// Reads the next of many lines into `fields`, which hold nothing yet.
     pub(super) fn read_next<'a>(
         &self,
         line: &'a [u8],
         outer: Option<Stamp>,
         last: &mut LastTime<Stamp, 26, 12>,
-    ) -> Option<AccessRecord<'a>> {
-        let mut fields = Fields::default();
+        fields: &mut Fields<'a>,
+    ) -> Option<()> {
         match &self.body {
             Body::Text { pieces, behind_combined, labelled } => {
                 let common = behind_combined
                     .as_ref()
                     .filter(|_| by_hand())
-                    .and_then(|behind| Some((behind, combined::read(line, &mut fields, last)?)));
+                    .and_then(|behind| Some((behind, combined::read(line, fields, last)?)));
                 let (pieces, rest) = common.unwrap_or((pieces, line));
                 let ended = match pieces.as_slice() {
                     // The quote behind the agent.
@@ -577,10 +579,10 @@ impl LogFormat {
                 };
                 let rest = match ended {
                     Some(rest) => rest,
-                    None => match_pieces(pieces, rest, self.escape, &mut fields)?,
+                    None => match_pieces(pieces, rest, self.escape, fields)?,
                 };
                 if *labelled {
-                    match_labels(rest, &mut fields)?;
+                    match_labels(rest, fields)?;
                 } else if !rest.trim_ascii().is_empty() {
                     return None;
                 }
@@ -602,7 +604,7 @@ impl LogFormat {
                         [Piece::Value { variable, .. }] => fields.assign(*variable, value)?,
                         [] => {}
                         pieces => {
-                            let _ = match_pieces(pieces, value, self.escape, &mut fields);
+                            let _ = match_pieces(pieces, value, self.escape, fields);
                         }
                     }
                 }
@@ -628,11 +630,10 @@ impl LogFormat {
                     return None;
                 }
                 fields.finish(outer)?;
-                return fields.record.end.is_some().then_some(fields.record);
+                return fields.record.end.is_some().then_some(());
             }
         }
-        fields.finish(outer)?;
-        Some(fields.record)
+        fields.finish(outer)
     }
 }
 
