@@ -28,7 +28,8 @@ impl Origins {
             }
             let stamps = input.partial.events.each_record().map(|(us, _, line, _)| (line, us));
             let mut stamps: Vec<(u64, i64)> = stamps.collect();
-            stamps.sort_unstable();
+            // A run in order for each kind of record, which a stable sort merges.
+            stamps.sort();
             stamps.dedup();
             stamps
         };

@@ -91,14 +91,15 @@ pub fn thin<T: Thin>(list: &mut Vec<T>, level: u8, spared: &[(i64, i64)]) {
         let Some(class) = record.class(level) else { continue };
         let rank = record.rank();
         let known = standing.place(stretch(record.us(), level), class, at);
-        if *known == at {
+        let other = *known as usize;
+        if other == at {
             continue;
         }
-        let (stays, goes) = match list.get(*known) {
-            Some(other) if other.rank() <= rank => (*known, at),
-            _ => (at, *known),
+        let (stays, goes) = match list.get(other) {
+            Some(record) if record.rank() <= rank => (other, at),
+            _ => (at, other),
         };
-        *known = stays;
+        *known = u32::try_from(stays).unwrap_or(u32::MAX);
         let others = list.get_mut(goes).map_or(0, |record| *record.count());
         if let (Some(record), Some(drop)) = (list.get_mut(stays), drop.get_mut(goes)) {
             *record.count() = record.count().saturating_add(others);
@@ -115,19 +116,20 @@ pub fn thin<T: Thin>(list: &mut Vec<T>, level: u8, spared: &[(i64, i64)]) {
 pub struct Standing {
     places: Vec<Place>,
     /// The first place of each stretch.
-    first: FxHashMap<i64, usize>,
+    first: FxHashMap<i64, u32>,
     /// The stretch that was asked for last, and its first place.
-    last: Option<(i64, usize)>,
+    last: Option<(i64, u32)>,
     /// Those of stretches with too many classes to look at one by one.
-    further: FxHashMap<(i64, u64), usize>,
+    further: FxHashMap<(i64, u64), u32>,
 }
 
+/// Numbers are short: there are fewer records in memory than 32 bits can count.
 #[derive(Debug)]
 struct Place {
     class: u64,
-    at: usize,
-    /// The next place of the same stretch.
-    next: Option<usize>,
+    at: u32,
+    /// The next place of the same stretch, 0 if there is none: it is the first of no other place.
+    next: u32,
 }
 
 /// So many classes of a stretch are looked at one by one.
@@ -145,9 +147,10 @@ pub enum Arrival {
 
 impl Standing {
     /// Where the record of a class and stretch is: `at` if it is the first.
-    fn place(&mut self, stretch: i64, class: u64, at: usize) -> &mut usize {
+    fn place(&mut self, stretch: i64, class: u64, at: usize) -> &mut u32 {
         let Standing { places, first, last, further } = self;
-        let behind = places.len();
+        let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let (at, behind) = (short(at), short(places.len()));
         let mut place = match *last {
             Some((known, first)) if known == stretch => first,
             _ => {
@@ -158,19 +161,22 @@ impl Standing {
         };
         let mut before = None;
         for _ in 0..FEW_CLASSES {
-            match places.get(place) {
+            match places.get(place as usize) {
                 Some(known) if known.class == class => break,
-                Some(known) => (before, place) = (Some(place), known.next.unwrap_or(behind)),
+                Some(known) => {
+                    before = Some(place);
+                    place = if known.next == 0 { behind } else { known.next };
+                }
                 None => break,
             }
         }
         if place == behind {
-            if let Some(before) = before.and_then(|before| places.get_mut(before)) {
-                before.next = Some(behind);
+            if let Some(before) = before.and_then(|before| places.get_mut(before as usize)) {
+                before.next = behind;
             }
-            places.push(Place { class, at, next: None });
+            places.push(Place { class, at, next: 0 });
         }
-        match places.get_mut(place) {
+        match places.get_mut(place as usize) {
             Some(known) if known.class == class => &mut known.at,
             _ => further.entry((stretch, class)).or_insert(at),
         }
@@ -179,7 +185,7 @@ impl Standing {
     /// Counts a record of which only this much is known yet.
     pub fn arrive<T: Thin>(&mut self, list: &mut [T], level: u8, us: i64, class: u64, rank: Rank) -> Arrival {
         let next = list.len();
-        let at = *self.place(stretch(us, level), class, next);
+        let at = *self.place(stretch(us, level), class, next) as usize;
         match list.get_mut(at) {
             None => Arrival::First,
             Some(known) => {
@@ -352,7 +358,7 @@ mod tests {
             let (mut standing, mut known) = (Standing::default(), FxHashMap::default());
             for (at, (stretch, class)) in asked.into_iter().enumerate() {
                 let expected = *known.entry((stretch, class)).or_insert(at);
-                prop_assert_eq!(*standing.place(stretch, class, at), expected);
+                prop_assert_eq!(*standing.place(stretch, class, at) as usize, expected);
             }
         }
 
