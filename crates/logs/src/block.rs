@@ -54,6 +54,8 @@ pub struct Blocks<'r, R> {
     /// Buffers of blocks that are done with.
     spare: Vec<Vec<u8>>,
     next_line: u64,
+    /// Whoever walks the blocks tells their lines.
+    told: bool,
     ended: bool,
 }
 
@@ -68,6 +70,7 @@ impl<'r, R: Read> Blocks<'r, R> {
             carry: head,
             spare: Vec::new(),
             next_line: 1,
+            told: false,
             ended: false,
         }
     }
@@ -123,6 +126,19 @@ impl<'r, R: Read> Blocks<'r, R> {
         self.ended
     }
 
+    /// From now on each block is walked before the next is asked for, and [`Blocks::tell`] says how many lines it had:
+    /// they need not be counted besides.
+    pub fn tell_lines(&mut self) {
+        self.told = true;
+    }
+
+    /// The last block had so many lines.
+    pub fn tell(&mut self, lines: u64) {
+        if self.told {
+            self.next_line += lines;
+        }
+    }
+
     /// Takes back a block that is done with: its memory serves the next one.
     pub fn recycle(&mut self, block: Block) {
         self.spare.push(block.bytes);
@@ -135,7 +151,9 @@ impl<'r, R: Read> Blocks<'r, R> {
 
     fn emit(&mut self, bytes: Vec<u8>) -> Block {
         let first_line = self.next_line;
-        self.next_line += memchr_iter(b'\n', &bytes).count() as u64;
+        if !self.told {
+            self.next_line += memchr_iter(b'\n', &bytes).count() as u64;
+        }
         Block { bytes, first_line }
     }
 

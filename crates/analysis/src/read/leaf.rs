@@ -214,6 +214,9 @@ fn fold<R: Read + Send>(
     // With one thread there are no parts to put together, and each block is folded while it is in the processor's cache.
     let alone = rayon::current_num_threads() == 1;
     let at_once = if alone { 1 } else { BLOCKS_PER_THREAD * rayon::current_num_threads() };
+    if alone {
+        supply.blocks.tell_lines();
+    }
     let mut batch = supply.next(1);
     let mut folded = Vec::new();
     while !batch.is_empty() {
@@ -223,16 +226,19 @@ fn fold<R: Read + Send>(
             let mut own = Memory::default();
             let memory = memory.unwrap_or(&mut own);
             for (block, emptied) in batch {
+                let before = whole.ledger.total();
                 whole.add_block_within(&block, recipe, memory, keep);
+                supply.blocks.tell(whole.ledger.total() - before);
                 supply.take_back(block, emptied);
             }
             batch = supply.next(at_once);
             continue;
         }
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
-        if supply.blocks.ended() {
+        if alone || supply.blocks.ended() {
             supply.merge(&mut whole, folded, keep);
             folded = fold_blocks(batch, recipe, level, keep, memory);
+            supply.blocks.tell(folded.iter().map(|(_, partial)| partial.ledger.total()).sum());
             batch = supply.next(at_once);
             continue;
         }
