@@ -21,8 +21,8 @@ pub struct Texts {
     ends: Vec<usize>,
     /// Their numbers, by hash.
     index: HashTable<u32>,
-    /// Numbers of short texts that were asked for last, such as methods, by length.
-    short: [u32; 8],
+    /// Short texts that were asked for last, such as methods, by length, filled up with zeros, and their numbers.
+    short: [([u8; 8], u32); 8],
 }
 
 impl Default for Texts {
@@ -33,8 +33,12 @@ impl Default for Texts {
 
 impl From<Vec<String>> for Texts {
     fn from(list: Vec<String>) -> Self {
-        let mut texts =
-            Texts { all: String::new(), ends: Vec::new(), index: HashTable::new(), short: [0; 8] };
+        let mut texts = Texts {
+            all: String::new(),
+            ends: Vec::new(),
+            index: HashTable::new(),
+            short: Default::default(),
+        };
         for text in &list {
             let hash = hash(text.as_bytes());
             // A text that comes again, as secrets do that were masked, is found by its first number.
@@ -63,7 +67,7 @@ impl Texts {
         all.clear();
         ends.clear();
         index.clear();
-        *short = [0; 8];
+        *short = Default::default();
         self.push("", hash(b""));
     }
 
@@ -74,13 +78,18 @@ impl Texts {
 
     /// The number of a text in which what is no UTF-8 is replaced, added if new. What is known already is valid.
     pub fn add_lossy(&mut self, text: &[u8]) -> u32 {
-        let Some(short) = self.short.get(text.len()).copied() else { return self.look_up(text) };
-        if self.get(short).as_bytes() == text {
-            return short;
+        let length = text.len();
+        let mut padded = [0; 8];
+        let (Some((known, number)), Some(front)) = (self.short.get(length), padded.get_mut(..length)) else {
+            return self.look_up(text);
+        };
+        front.copy_from_slice(text);
+        if *known == padded && *number != 0 {
+            return *number;
         }
         let number = self.look_up(text);
-        if let Some(short) = self.short.get_mut(text.len()) {
-            *short = number;
+        if let Some(short) = self.short.get_mut(length) {
+            *short = (padded, number);
         }
         number
     }

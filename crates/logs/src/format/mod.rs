@@ -144,6 +144,7 @@ fn strip_literal<'a>(input: &'a [u8], literal: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Splits `METHOD TARGET HTTP/1.1`, as nearly every request.
+#[inline]
 fn http_1_request(request: &[u8]) -> Option<(&[u8], &[u8])> {
     let (head, &[b' ', b'H', b'T', b'T', b'P', b'/', major, b'.', minor]) = request.split_last_chunk()?
     else {

@@ -112,6 +112,7 @@ pub(crate) fn time_local(text: &[u8]) -> Option<Stamp> {
 }
 
 /// Method and target of a request line `METHOD SP target [SP HTTP/x]`; both empty for garbage.
+#[inline]
 pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
     let split = || {
         if let Some(common) = http_1_request(request) {
@@ -377,6 +378,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Takes in `$request`.
+    #[inline]
     pub(super) fn request(&mut self, value: &'a [u8]) {
         self.has_request = true;
         if value.first() == Some(&b'/') {
