@@ -214,7 +214,9 @@ impl Prefix {
             match step {
                 Step::Literal(text) => rest = strip_literal(rest, text)?,
                 Step::SessionOnly => {
-                    if let Some((severity, message)) = severity_at(record, rest) {
+                    if rest.first().is_some_and(u8::is_ascii_uppercase)
+                        && let Some((severity, message)) = severity_at(record, rest)
+                    {
                         return Some(Forward { fields, severity, message });
                     }
                 }
