@@ -18,7 +18,7 @@ const OTHER: &str = "(other)";
 pub struct Texts {
     all: String,
     /// Where each ends.
-    ends: Vec<usize>,
+    ends: Vec<u32>,
     /// Their numbers, by hash.
     index: HashTable<u32>,
     /// Short texts that were asked for last, such as methods, by length, filled up with zeros, and their numbers.
@@ -46,7 +46,7 @@ impl From<Vec<String>> for Texts {
                 None => _ = texts.push(text, hash),
                 Some(_) => {
                     texts.all.push_str(text);
-                    texts.ends.push(texts.all.len());
+                    texts.ends.push(short(texts.all.len()));
                 }
             }
         }
@@ -121,7 +121,7 @@ impl Texts {
         let Texts { all, ends, index, .. } = self;
         let number = u32::try_from(ends.len()).unwrap_or(0);
         all.push_str(text);
-        ends.push(all.len());
+        ends.push(short(all.len()));
         index.insert_unique(hash, number, |number| self::hash(of(all, ends, *number).as_bytes()));
         number
     }
@@ -149,10 +149,14 @@ impl Texts {
     }
 }
 
-fn of<'t>(all: &'t str, ends: &[usize], number: u32) -> &'t str {
+fn of<'t>(all: &'t str, ends: &[u32], number: u32) -> &'t str {
     let number = number as usize;
     let start = number.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
-    ends.get(number).and_then(|end| all.get(start..*end)).unwrap_or_default()
+    ends.get(number).and_then(|end| all.get(start as usize..*end as usize)).unwrap_or_default()
+}
+
+fn short(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn hash(text: &[u8]) -> u64 {
