@@ -373,6 +373,14 @@ fn evented_request(message: &[u8]) -> Result<Option<OdooEvent<'_>>, &'static str
     }))
 }
 
+/// Looked for in the records of many failures, so prepared once.
+static ERROR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("ERROR:"));
+static ERROR_LINE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\nERROR:"));
+static MISROUTED: LazyLock<[memmem::Finder<'static>; 2]> =
+    LazyLock::new(|| ["bus.Bus unavailable", "Couldn't bind the websocket"].map(memmem::Finder::new));
+static POOL_FULL: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new("The Connection Pool Is Full"));
+
 /// Whether `part` occurs in `bytes`.
 fn has(bytes: &[u8], part: &str) -> bool {
     memmem::find(bytes, part.as_bytes()).is_some()
@@ -415,9 +423,7 @@ fn event<'a>(record: &OdooRecord<'a>, body: &'a [u8]) -> OdooEvent<'a> {
     let found = found.or_else(|| if logger.is_some() { general_event(message, body) } else { None });
     let found = found.unwrap_or(OdooEvent::Other);
     let may_be_misrouted = record.level >= Level::Error && !record.detail.is_empty();
-    if may_be_misrouted
-        && (has(record.detail, "bus.Bus unavailable") || has(record.detail, "Couldn't bind the websocket"))
-    {
+    if may_be_misrouted && MISROUTED.iter().any(|text| text.find(record.detail).is_some()) {
         return OdooEvent::BusMisrouted;
     }
     found
@@ -622,7 +628,7 @@ fn general_event<'a>(message: &'a [u8], body: &'a [u8]) -> Option<OdooEvent<'a>>
     match message.first()? {
         b'b' if starts("bad query:") => {
             let query = body.get(b"bad query:".len()..).unwrap_or_default();
-            let end = memmem::find(query, b"\nERROR:").unwrap_or(query.len());
+            let end = ERROR_LINE.find(query).unwrap_or(query.len());
             Some(OdooEvent::BadQuery { query: query.get(..end).unwrap_or(query).trim_ascii() })
         }
         b'C' if starts("ConnectionPool(") => Some(OdooEvent::ConnectionPool),
@@ -670,7 +676,11 @@ fn retry(message: &[u8]) -> Option<OdooEvent<'_>> {
 /// Finds the exception that ends the record.
 fn attach_exception(record: &mut OdooRecord<'_>) {
     if let OdooEvent::BadQuery { .. } = record.event {
-        let text = behind(record.message, b"ERROR:").or_else(|| behind(record.detail, b"ERROR:"));
+        let error = |text: &'_ [u8]| Some(ERROR.find(text)? + ERROR.needle().len());
+        let text = match error(record.message) {
+            Some(at) => record.message.get(at..),
+            None => error(record.detail).and_then(|at| record.detail.get(at..)),
+        };
         let text = text.map(|text| text.get(..text.len().min(2000)).unwrap_or(text));
         record.exception = text.map(|text| classify(b"ERROR", text));
         if record.exception.is_some_and(|exception| exception != Exception::Other) {
@@ -683,7 +693,7 @@ fn attach_exception(record: &mut OdooRecord<'_>) {
     if own && !record.detail.is_empty() {
         record.exception = last_exception(record.detail).or(record.exception);
     }
-    if record.exception.is_none() && own && has(record.message, "The Connection Pool Is Full") {
+    if record.exception.is_none() && own && POOL_FULL.find(record.message).is_some() {
         record.exception = Some(Exception::PoolFull);
     }
 }
