@@ -1,4 +1,4 @@
-use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{TestCaseError, prop, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
 use crate::record::PostgresEvent;
@@ -214,6 +214,20 @@ fn syslog() {
     assert!(!format.starts_record(b"[6-3] \t-- DETAIL:  x"));
 }
 
+/// A record comes to the same whichever way it is read.
+fn check_directions(pattern: &str, text: &str) -> Result<(), TestCaseError> {
+    let reader = format(pattern);
+    let mut backward = format(pattern);
+    backward.prefix.forward = false;
+    if is_stamped_log(text.as_bytes()) {
+        prop_assert!(cut(text.as_bytes()).is_some_and(|cut| begins(&cut, false, None)));
+    }
+    let input = raw(text.as_bytes());
+    let outcome = |reader: &StderrLog| format!("{:?}", reader.parse(&input, &mut Memory::default()));
+    prop_assert_eq!(outcome(&reader), outcome(&backward));
+    Ok(())
+}
+
 proptest! {
     /// A record read from left to right is the one that is found from its severity.
     #[test]
@@ -234,15 +248,7 @@ proptest! {
         if whole {
             text = format!("2026-11-23 18:25:40.940 UTC [12650] odoo@prod17 {text}LOG:  x");
         }
-        let reader = format(pattern);
-        let mut backward = format(pattern);
-        backward.prefix.forward = false;
-        if is_stamped_log(text.as_bytes()) {
-            prop_assert!(cut(text.as_bytes()).is_some_and(|cut| begins(&cut, false, None)));
-        }
-        let input = raw(text.as_bytes());
-        let outcome = |reader: &StderrLog| format!("{:?}", reader.parse(&input, &mut Memory::default()));
-        prop_assert_eq!(outcome(&reader), outcome(&backward));
+        check_directions(pattern, &text)?;
     }
 
     /// As the server writes them.
@@ -270,14 +276,6 @@ proptest! {
         }
         text += severity;
         text += "duration: 1.5 ms";
-        let reader = format(pattern);
-        let mut backward = format(pattern);
-        backward.prefix.forward = false;
-        if is_stamped_log(text.as_bytes()) {
-            prop_assert!(cut(text.as_bytes()).is_some_and(|cut| begins(&cut, false, None)));
-        }
-        let input = raw(text.as_bytes());
-        let outcome = |reader: &StderrLog| format!("{:?}", reader.parse(&input, &mut Memory::default()));
-        prop_assert_eq!(outcome(&reader), outcome(&backward));
+        check_directions(pattern, &text)?;
     }
 }
