@@ -72,20 +72,19 @@ impl Contents {
 
     /// Adds those of what follows in the same input, and leaves nothing there but the memory of its list.
     pub fn append(&mut self, later: &mut Contents) {
-        if self.list.is_empty() && self.digests.is_empty() && self.last.is_none() && self.level <= later.level
-        {
+        let nothing = self.list.is_empty() && self.digests.is_empty() && self.last.is_none();
+        if nothing && self.level <= later.level {
             later.fine |= self.fine;
             std::mem::swap(self, later);
-            *later = Contents { list: std::mem::take(&mut later.list), ..Contents::default() };
-            return;
-        }
-        let level = self.level.max(later.level);
-        self.thin(level);
-        later.thin(level);
-        self.fine |= later.fine;
-        self.list.append(&mut later.list);
-        for (stretch, digest) in std::mem::take(&mut later.digests).into_iter().chain(later.last.take()) {
-            self.digests.entry(stretch).or_default().add(digest);
+        } else {
+            let level = self.level.max(later.level);
+            self.thin(level);
+            later.thin(level);
+            self.fine |= later.fine;
+            self.list.append(&mut later.list);
+            for (stretch, digest) in std::mem::take(&mut later.digests).into_iter().chain(later.last.take()) {
+                self.digests.entry(stretch).or_default().add(digest);
+            }
         }
         *later = Contents { list: std::mem::take(&mut later.list), ..Contents::default() };
     }

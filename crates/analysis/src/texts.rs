@@ -46,7 +46,7 @@ impl From<Vec<String>> for Texts {
                 None => _ = texts.push(text, hash),
                 Some(_) => {
                     texts.all.push_str(text);
-                    texts.ends.push(short(texts.all.len()));
+                    texts.ends.push(end(texts.all.len()));
                 }
             }
         }
@@ -121,7 +121,7 @@ impl Texts {
         let Texts { all, ends, index, .. } = self;
         let number = u32::try_from(ends.len()).unwrap_or(0);
         all.push_str(text);
-        ends.push(short(all.len()));
+        ends.push(end(all.len()));
         index.insert_unique(hash, number, |number| self::hash(of(all, ends, *number).as_bytes()));
         number
     }
@@ -155,7 +155,8 @@ fn of<'t>(all: &'t str, ends: &[u32], number: u32) -> &'t str {
     ends.get(number).and_then(|end| all.get(start as usize..*end as usize)).unwrap_or_default()
 }
 
-fn short(length: usize) -> u32 {
+/// Behind 4 GiB, which no table reaches, texts would be empty.
+fn end(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 

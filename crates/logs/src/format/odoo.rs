@@ -11,15 +11,21 @@ use nom::character::complete::{char, digit1};
 use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{Claim, Context, Format, Memory, Raw, Sample, Source, http_1_request};
+use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::eight;
-use crate::record::{Exception, Level, OdooEvent, OdooRecord, Record, WorkerRequest};
-use crate::timestamp::{Stamp, begins_with_shape, date_time_us, leading_number, number as digits_of};
+use crate::record::{Level, OdooEvent, OdooRecord, Record};
+use crate::timestamp::{
+    Stamp, begins_with_shape, date_time_us, leading_number, number as digits_of, short_seconds_us,
+};
 
 mod definition;
 mod dialects;
+mod exceptions;
+mod requests;
 
 pub use definition::FORMAT;
+use exceptions::attach_exception;
+use requests::{evented_request, worker_request};
 
 /// Odoo's log.
 pub struct Odoo;
@@ -199,10 +205,8 @@ fn number_after<T: TryFrom<i64>>(bytes: &[u8], prefix: &[u8]) -> Option<T> {
 /// Seconds with an optional sign and fraction, in microseconds.
 fn seconds_us(bytes: &[u8]) -> Option<i64> {
     // Less than ten seconds, as nearly all.
-    if let &[a, b'.', b, c, d] = bytes
-        && let Some(milliseconds) = digits_of([a, b, c, d])
-    {
-        return Some(milliseconds * 1000);
+    if let Some(us) = bytes.try_into().ok().and_then(short_seconds_us) {
+        return Some(us);
     }
     let (negative, bytes) = bytes.strip_prefix(b"-").map_or((false, bytes), |rest| (true, rest));
     let (seconds, rest) = number::<i64>(bytes)?;
@@ -214,172 +218,10 @@ fn seconds_us(bytes: &[u8]) -> Option<i64> {
     Some(if negative { -us } else { us })
 }
 
-/// The token up to the next blank, and what follows it, the blank included.
-fn token(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = eight::find(input, [b' ']).unwrap_or(input.len());
-    input.split_at_checked(length).filter(|_| length > 0)
-}
-
-/// The token behind a blank, and what follows it.
-fn next_token(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    token(input.strip_prefix(b" ")?)
-}
-
-/// `ADDR IDENT USER [DATE] "`: what follows, and the address. Odoo 20 has the session id in the ident slot.
-fn request_head(message: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (address, rest) = token(message)?;
-    // Nobody logs in to werkzeug.
-    let date = match rest.strip_prefix(b" - - [") {
-        Some(date) => date,
-        None => next_token(next_token(rest)?.1)?.1.strip_prefix(b" [")?,
-    };
-    let rest = date.get(eight::find(date, [b']'])?..)?.strip_prefix(b"] \"")?;
-    Some((rest, address))
-}
-
-/// `STATUS SIZE`: what follows, and the status. Copies pasted elsewhere have lost the size.
-fn status_and_size(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = match input.first()? {
-        b'-' => 1,
-        _ => input.iter().take_while(|byte| byte.is_ascii_digit()).count(),
-    };
-    let (status, rest) = input.split_at_checked(length).filter(|_| length > 0)?;
-    match next_token(rest) {
-        Some((_, rest)) => Some((rest, status)),
-        None => (rest.is_empty() && status.len() == 3).then_some((rest, status)),
-    }
-}
-
-/// What stands behind a request.
-#[derive(Debug, PartialEq)]
-struct Answer<'a> {
-    status: u16,
-    query_count: Option<u32>,
-    query_time_us: Option<i64>,
-    remaining_time_us: Option<i64>,
-    /// What follows status and size.
-    columns: &'a [u8],
-}
-
-/// Query count, query seconds and remaining seconds as printed.
-type Columns<'a> = (&'a [u8], &'a [u8], &'a [u8]);
-
-/// ` QUERIES QUERY_SECONDS REMAINING_SECONDS`, or dashes; a cursor mode may follow.
-fn performance(input: &[u8]) -> Option<Columns<'_>> {
-    let (queries, rest) = next_token(input)?;
-    let (query_time, rest) = next_token(rest)?;
-    let (remaining_time, _) = next_token(rest)?;
-    Some((queries, query_time, remaining_time))
-}
-
-/// `STATUS SIZE` and what [`performance`] reads, if it is there.
-fn answer(tail: &[u8]) -> Option<Answer<'_>> {
-    let (columns, status) = status_and_size(tail)?;
-    let (queries, query_time, remaining_time) = performance(columns).unwrap_or_default();
-    Some(Answer {
-        status: number(status).map_or(0, |(status, _)| status),
-        query_count: number(queries).map(|(count, _)| count),
-        query_time_us: seconds_us(query_time),
-        remaining_time_us: seconds_us(remaining_time),
-        columns,
-    })
-}
-
-/// What [`answer`] gives for `200 - 17 0.123 0.045`, as nearly every request ends.
-fn common_answer(tail: &[u8]) -> Option<Answer<'_>> {
-    let (&[a, b, c, b' ', b'-', b' '], rest) = tail.split_first_chunk()? else { return None };
-    let columns = tail.get(5..)?;
-    let (queries, rest) = leading_number(rest)?;
-    let (&[b' ', d, b'.', e, f, g, b' ', h, b'.', i, j, k], rest) = rest.split_first_chunk()? else {
-        return None;
-    };
-    matches!(rest.first(), None | Some(b' ')).then_some(())?;
-    Some(Answer {
-        status: u16::try_from(digits_of([a, b, c])?).ok()?,
-        query_count: u32::try_from(queries).ok(),
-        query_time_us: Some(digits_of([d, e, f, g])? * 1000),
-        remaining_time_us: Some(digits_of([h, i, j, k])? * 1000),
-        columns,
-    })
-}
-
-/// Splits `METHOD TARGET VERSION`; the target of a bad client may hold blanks and quotes.
-fn method_and_target(request: &[u8]) -> (&[u8], &[u8]) {
-    if let Some(common) = http_1_request(request) {
-        return common;
-    }
-    let (method, target) = match memchr(b' ', request).and_then(|at| request.split_at_checked(at)) {
-        Some((method, rest)) if method.iter().all(u8::is_ascii_uppercase) => {
-            (method, rest.get(1..).unwrap_or_default())
-        }
-        _ => (b"".as_slice(), request),
-    };
-    let end = memrchr(b' ', target)
-        .filter(|at| target.get(at + 1..).is_some_and(|version| version.starts_with(b"HTTP/")));
-    (method, end.and_then(|at| target.get(..at)).unwrap_or(target))
-}
-
-/// Cuts the `#model.method` off that Odoo 19 appends to the target.
-fn split_model_method(target: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let split = memrchr(b'#', target).and_then(|at| {
-        let name = target.get(at + 1..)?;
-        let dotted = memchr(b'.', name).is_some()
-            && name.split(|byte| *byte == b'.').all(|part| {
-                !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-            });
-        dotted.then_some((target.get(..at)?, name))
-    });
-    split.map_or((target, None), |(path, name)| (path, Some(name)))
-}
-
-/// A request line of an HTTP worker, and how much of the message it is without the perf columns.
-/// `None`: another kind of message. `Err`: a request line that is cut.
-fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>, usize)>, &'static str> {
-    let Some((rest, address)) = request_head(message) else { return Ok(None) };
-    let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
-    let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
-    let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
-    let answer = common_answer(tail).or_else(|| answer(tail)).ok_or("truncated_request")?;
-    // CSV doubles the quotes.
-    let undoubled = request.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    let (method, target) = method_and_target(undoubled.unwrap_or(request));
-    let (path, model_method) = split_model_method(target);
-    let request = WorkerRequest {
-        address,
-        method,
-        path,
-        model_method,
-        status: answer.status,
-        query_count: answer.query_count,
-        query_time_us: answer.query_time_us,
-        remaining_time_us: answer.remaining_time_us,
-    };
-    Ok(Some((request, message.len().saturating_sub(answer.columns.len()))))
-}
-
-/// A request line of the evented process: the last column is the life of the request.
-fn evented_request(message: &[u8]) -> Result<Option<OdooEvent<'_>>, &'static str> {
-    let Some((rest, _)) = request_head(message) else { return Ok(None) };
-    let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
-    let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
-    let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
-    let (duration, status) = status_and_size(tail).ok_or("truncated_request")?;
-    let (method, path) = method_and_target(request);
-    Ok(Some(OdooEvent::EventedRequest {
-        method,
-        path,
-        status: number(status).map_or(0, |(status, _)| status),
-        duration_us: seconds_us(duration.trim_ascii()),
-    }))
-}
-
 /// Looked for in the records of many failures, so prepared once.
-static ERROR: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("ERROR:"));
 static ERROR_LINE: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("\nERROR:"));
 static MISROUTED: LazyLock<[memmem::Finder<'static>; 2]> =
     LazyLock::new(|| ["bus.Bus unavailable", "Couldn't bind the websocket"].map(memmem::Finder::new));
-static POOL_FULL: LazyLock<memmem::Finder<'static>> =
-    LazyLock::new(|| memmem::Finder::new("The Connection Pool Is Full"));
 
 /// Whether `part` occurs in `bytes`.
 fn has(bytes: &[u8], part: &str) -> bool {
@@ -671,140 +513,6 @@ fn retry(message: &[u8]) -> Option<OdooEvent<'_>> {
     let exhausted = has(rest, "maximum number of tries reached");
     (exhausted || rest.starts_with(b", retry") || has(rest, " tries left"))
         .then_some(OdooEvent::Retry { error, exhausted })
-}
-
-/// Finds the exception that ends the record.
-fn attach_exception(record: &mut OdooRecord<'_>) {
-    if let OdooEvent::BadQuery { .. } = record.event {
-        let error = |text: &'_ [u8]| Some(ERROR.find(text)? + ERROR.needle().len());
-        let text = match error(record.message) {
-            Some(at) => record.message.get(at..),
-            None => error(record.detail).and_then(|at| record.detail.get(at..)),
-        };
-        let text = text.map(|text| text.get(..text.len().min(2000)).unwrap_or(text));
-        record.exception = text.map(|text| classify(b"ERROR", text));
-        if record.exception.is_some_and(|exception| exception != Exception::Other) {
-            return;
-        }
-    }
-    // A traceback under an INFO header was written to stderr by some other process.
-    let own = record.level >= Level::Warning
-        || matches!(record.event, OdooEvent::DatabaseConnectionFailed | OdooEvent::Retry { .. });
-    if own && !record.detail.is_empty() {
-        record.exception = last_exception(record.detail).or(record.exception);
-    }
-    if record.exception.is_none() && own && POOL_FULL.find(record.message).is_some() {
-        record.exception = Some(Exception::PoolFull);
-    }
-}
-
-/// Scans lines from the end for `package.Class: text`; the last one with a known meaning counts.
-fn last_exception(detail: &[u8]) -> Option<Exception> {
-    let mut found = None;
-    let mut looked_at = 0;
-    let mut rest = detail;
-    loop {
-        let at = memrchr(b'\n', rest);
-        let line = at.and_then(|at| rest.get(at + 1..)).unwrap_or(rest);
-        if let Some((name, text)) = exception_line(line) {
-            match classify(name, text) {
-                Exception::Other => found = found.or(Some(Exception::Other)),
-                known => return Some(known),
-            }
-            looked_at += 1;
-        }
-        match at.and_then(|at| rest.get(..at)) {
-            Some(before) if looked_at < 64 => rest = before,
-            _ => return found,
-        }
-    }
-}
-
-/// `package.Class: text` or a bare `MemoryError`.
-fn exception_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line = line.trim_ascii_end();
-    if !line.first()?.is_ascii_alphabetic() {
-        return None;
-    }
-    let length =
-        line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
-    let (name, rest) = line.split_at_checked(length)?;
-    let class = name.rsplit(|byte| *byte == b'.').next()?;
-    let plausible =
-        class.first()?.is_ascii_uppercase() || name == b"socket.timeout" || name == b"socket.gaierror";
-    if !plausible {
-        return None;
-    }
-    if rest.is_empty() {
-        let bare = class.ends_with(b"Error") || class.ends_with(b"Exception") || memchr(b'.', name).is_some();
-        return bare.then_some((name, rest));
-    }
-    Some((name, rest.strip_prefix(b":")?.trim_ascii_start()))
-}
-
-/// The meaning of an exception, by its class where that says it and else by PostgreSQL's text.
-fn classify(name: &[u8], text: &[u8]) -> Exception {
-    // Texts can be whole documents.
-    let text = text.get(..text.len().min(600)).unwrap_or(text);
-    let class = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
-    let packages = [b"requests.".as_slice(), b"urllib3.", b"smtplib.", b"zeep.", b"httpx.", b"socket."];
-    let classes = [
-        b"ReadTimeout".as_slice(),
-        b"ConnectTimeout",
-        b"ReadTimeoutError",
-        b"ConnectTimeoutError",
-        b"MaxRetryError",
-    ];
-    if packages.iter().any(|package| name.starts_with(package))
-        || classes.contains(&class)
-        || (name == b"TimeoutError" && has(text, "timed out"))
-    {
-        return Exception::ExternalCall;
-    }
-    match class {
-        b"MemoryError" => return Exception::MemoryError,
-        b"PoolError" => return Exception::PoolFull,
-        b"SerializationFailure" => return Exception::SerializationFailure,
-        b"LockNotAvailable" => return Exception::LockNotAvailable,
-        b"DeadlockDetected" => return Exception::DeadlockDetected,
-        b"AdminShutdown" => return Exception::AdminShutdown,
-        b"TooManyConnections" => return Exception::TooManyClients,
-        b"IdleInTransactionSessionTimeout" => return Exception::IdleInTransactionTimeout,
-        _ => {}
-    }
-    const TEXTS: [(&str, Exception); 22] = [
-        ("onnection Pool Is Full", Exception::PoolFull),
-        ("Failed to acquire cursor after", Exception::PoolFull),
-        ("too many clients already", Exception::TooManyClients),
-        ("remaining connection slots are reserved", Exception::TooManyClients),
-        ("too many connections for", Exception::TooManyClients),
-        ("could not serialize access", Exception::SerializationFailure),
-        ("could not obtain lock", Exception::LockNotAvailable),
-        ("due to lock timeout", Exception::LockNotAvailable),
-        ("deadlock detected", Exception::DeadlockDetected),
-        ("due to statement timeout", Exception::StatementTimeout),
-        ("due to user request", Exception::QueryCanceled),
-        ("due to idle-in-transaction timeout", Exception::IdleInTransactionTimeout),
-        ("terminating connection due to", Exception::AdminShutdown),
-        ("closed the connection unexpectedly", Exception::ConnectionClosed),
-        ("connection already closed", Exception::ConnectionClosed),
-        ("ursor already closed", Exception::ConnectionClosed),
-        ("connection has been closed unexpectedly", Exception::ConnectionClosed),
-        ("CPU time limit exceeded", Exception::CpuTimeLimit),
-        ("could not connect to server", Exception::ConnectionFailed),
-        ("connection to server at", Exception::ConnectionFailed),
-        ("connection to server on socket", Exception::ConnectionFailed),
-        ("the database system is", Exception::ConnectionFailed),
-    ];
-    /// Looked for in every exception of many, so prepared once.
-    static FINDERS: LazyLock<Vec<(memmem::Finder<'static>, Exception)>> =
-        LazyLock::new(|| TEXTS.map(|(part, exception)| (memmem::Finder::new(part), exception)).into());
-    let by_text = FINDERS.iter().find(|(part, _)| part.find(text).is_some()).map(|(_, exception)| *exception);
-    by_text.unwrap_or(if class == b"ConnectionRefusedError" {
-        Exception::ConnectionFailed
-    } else {
-        Exception::Other
-    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::format::http_1_request;
 use crate::record::AccessRecord;
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
-    number as digits_of,
+    number as digits_of, short_seconds_us,
 };
 
 /// A variable of nginx that means something to us.
@@ -57,10 +57,8 @@ fn last_element(value: &[u8]) -> Option<&[u8]> {
 /// `1.234` seconds as microseconds.
 pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
     // Hardly a request takes ten seconds.
-    if let &[a, b'.', b, c, d] = text
-        && let Some(milliseconds) = digits_of([a, b, c, d])
-    {
-        return Some(milliseconds * 1000);
+    if let Some(us) = text.try_into().ok().and_then(short_seconds_us) {
+        return Some(us);
     }
     let (seconds, rest) = leading_number(text)?;
     if rest.is_empty() && text.len() <= 11 {
@@ -143,10 +141,10 @@ pub(crate) fn split_request(request: &[u8]) -> (&[u8], &[u8]) {
 #[inline(always)]
 fn common_seconds(input: &[u8]) -> Option<(i64, &[u8])> {
     // Hardly a request takes ten seconds.
-    if let Some((&[a, b'.', b, c, d], rest)) = input.split_first_chunk()
-        && let Some(milliseconds) = digits_of([a, b, c, d])
+    if let Some((head, rest)) = input.split_first_chunk()
+        && let Some(us) = short_seconds_us(*head)
     {
-        return (!rest.first().is_some_and(u8::is_ascii_digit)).then_some((milliseconds * 1000, rest));
+        return (!rest.first().is_some_and(u8::is_ascii_digit)).then_some((us, rest));
     }
     let (seconds, rest) = leading_number(input).filter(|(_, rest)| input.len() - rest.len() <= 10)?;
     let (&[b'.', a, b, c], rest) = rest.split_first_chunk()? else { return None };

@@ -2,7 +2,9 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
+use super::requests::{Columns, answer, common_answer, performance, request_head, status_and_size};
 use super::*;
+use crate::record::{Exception, WorkerRequest};
 
 fn raw(text: &str) -> Raw<'_> {
     Raw::of(text.as_bytes())
