@@ -44,12 +44,30 @@ pub struct Contents {
     last: Option<(i64, Digest)>,
     level: u8,
     fine: bool,
+    /// Nobody will ask for more than their number.
+    #[serde(skip)]
+    only_counted: bool,
+    /// Records that would be in the list.
+    #[serde(skip)]
+    unlisted: usize,
+    /// Records that would be in the digests.
+    #[serde(skip)]
+    undigested: usize,
 }
 
 impl Contents {
+    /// From now on records are counted and no more: where there is one input only, it has no copy.
+    pub fn only_count(&mut self) {
+        self.only_counted = true;
+    }
+
     /// Adds the next record.
+    #[inline]
     pub fn push(&mut self, content: Content) {
-        if self.level == 0 {
+        if self.only_counted {
+            let count = if self.level == 0 { &mut self.unlisted } else { &mut self.undigested };
+            *count += 1;
+        } else if self.level == 0 {
             self.list.push(content);
         } else {
             self.sum_up(content);
@@ -72,7 +90,8 @@ impl Contents {
 
     /// Adds those of what follows in the same input, and leaves nothing there but the memory of its list.
     pub fn append(&mut self, later: &mut Contents) {
-        let nothing = self.list.is_empty() && self.digests.is_empty() && self.last.is_none();
+        let counted = self.unlisted + self.undigested;
+        let nothing = self.list.is_empty() && self.digests.is_empty() && self.last.is_none() && counted == 0;
         if nothing && self.level <= later.level {
             later.fine |= self.fine;
             std::mem::swap(self, later);
@@ -81,6 +100,8 @@ impl Contents {
             self.thin(level);
             later.thin(level);
             self.fine |= later.fine;
+            self.unlisted += later.unlisted;
+            self.undigested += later.undigested;
             self.list.append(&mut later.list);
             for (stretch, digest) in std::mem::take(&mut later.digests).into_iter().chain(later.last.take()) {
                 self.digests.entry(stretch).or_default().add(digest);
@@ -95,6 +116,7 @@ impl Contents {
             return;
         }
         let before = std::mem::replace(&mut self.level, level);
+        self.undigested += std::mem::take(&mut self.unlisted);
         std::mem::take(&mut self.list).into_iter().for_each(|content| self.sum_up(content));
         if before == 0 {
             return;
@@ -122,11 +144,18 @@ impl Contents {
         self.level
     }
 
+    /// Number of records that are not summed up.
+    #[must_use]
+    pub fn listed(&self) -> usize {
+        self.list.len() + self.unlisted
+    }
+
     /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         let summed = self.digests.values().chain(self.last.iter().map(|(_, digest)| digest));
-        self.list.len()
+        self.listed()
+            + self.undigested
             + usize::try_from(summed.map(|digest| digest.records).sum::<u64>()).unwrap_or(usize::MAX)
     }
 
@@ -147,4 +176,42 @@ impl Contents {
 #[must_use]
 pub fn is_fine(contents: &[Content]) -> bool {
     contents.iter().any(|content| content.us % 1_000_000 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is only counted is as many as what is kept, however it is put together and thinned out.
+        #[test]
+        fn counting_counts_what_is_kept(steps in prop::collection::vec((0u8..4, 0i64..10_000_000), 0..60)) {
+            let (mut kept, mut counted) = (Contents::default(), Contents::default());
+            counted.only_count();
+            for (step, number) in steps {
+                let both = [&mut kept, &mut counted];
+                match step {
+                    0 => both.map(|contents| contents.thin(u8::try_from(number % 3).unwrap())),
+                    1 => both.map(|contents| {
+                        let mut later = Contents::default();
+                        if contents.only_counted {
+                            later.only_count();
+                        }
+                        (0..number % 5).for_each(|line| later.push(content(number, line)));
+                        contents.append(&mut later);
+                    }),
+                    _ => both.map(|contents| contents.push(content(number, 0))),
+                };
+                prop_assert_eq!((kept.len(), kept.listed()), (counted.len(), counted.listed()));
+                prop_assert_eq!(kept.level(), counted.level());
+            }
+            prop_assert!(counted.list.is_empty() && counted.digests.is_empty());
+        }
+    }
+
+    fn content(us: i64, line: i64) -> Content {
+        Content { us, fingerprint: us.unsigned_abs(), line: line.unsigned_abs() }
+    }
 }

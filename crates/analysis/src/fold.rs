@@ -79,6 +79,8 @@ pub struct Keep {
     pub spared: Arc<Spans>,
     /// What all inputs hold together.
     pub room: Arc<Room>,
+    /// There is no other input: what would find its copies is not kept.
+    pub alone: bool,
 }
 
 /// How many records were met in all inputs, by the threads that read them. Nothing is thinned out while they are few; once
@@ -111,6 +113,9 @@ impl Partial {
         let spared = Arc::clone(&keep.spared);
         let mut partial = Partial { level, spared, events: emptied, ..Partial::default() };
         partial.events.contents.thin(level);
+        if keep.alone {
+            partial.events.contents.only_count();
+        }
         partial
     }
 
@@ -145,14 +150,14 @@ impl Partial {
 
     /// Records, or contents where these are more: an input may be full of what no event is made of.
     fn size(&self) -> usize {
-        self.events.records().max(self.events.contents.list.len())
+        self.events.records().max(self.events.contents.listed())
     }
 
     /// Thins the whole out until at most `most` records are left. While there is `more` to come twice as many may stay, so
     /// that it is not done again with every block, and what follow-ups may still speak of is kept.
     pub fn fit(&mut self, most: usize, more: bool) {
         let most_now = if more { most.saturating_mul(2) } else { most };
-        if self.events.contents.list.len() > most_now {
+        if self.events.contents.listed() > most_now {
             self.events.contents.thin(self.level.max(1));
         }
         if self.records() > most_now {

@@ -77,7 +77,9 @@ pub fn read(
     });
     let (carrier, mut formats) = match (&routes, &detected) {
         (Some(routes), _) if !routes.is_single() => {
-            let partials = parts::fold(routes, head, &mut rest, options, keep, &mut damaged);
+            // Two formats may tell of the same.
+            let keep = Keep { alone: false, ..keep.clone() };
+            let partials = parts::fold(routes, head, &mut rest, options, &keep, &mut damaged);
             let read = routes.parts.iter().zip(partials).map(|(part, partial)| OneFormat {
                 format: part.format.name(),
                 source: Some(part.format.source()),

@@ -191,7 +191,7 @@ impl Default for Options {
 /// # Errors
 /// When a path given as an argument cannot be opened, or nothing at all is recognised.
 pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) -> Result<Vec<Input>, Error> {
-    let Reading { inputs, left_out: notes, damaged, .. } = read_all(paths, options)?;
+    let Reading { inputs, left_out: notes, damaged, .. } = read_all(paths, options, false)?;
     left_out.extend(notes);
     if inputs.iter().any(|input| input.source.is_some()) {
         return Ok(inputs);
@@ -214,7 +214,7 @@ pub fn read(paths: &[PathBuf], options: &Options, left_out: &mut Vec<String>) ->
 /// # Errors
 /// When a path given as an argument cannot be opened.
 pub fn summarize(paths: &[PathBuf], options: &Options) -> Result<Summary, Error> {
-    let Reading { inputs, left_out, bytes, .. } = read_all(paths, options)?;
+    let Reading { inputs, left_out, bytes, .. } = read_all(paths, options, true)?;
     Ok(Summary { inputs, left_out, bytes })
 }
 
@@ -229,7 +229,8 @@ struct Reading {
     damaged: Vec<(String, summary::Error)>,
 }
 
-fn read_all(paths: &[PathBuf], options: &Options) -> Result<Reading, Error> {
+/// Reads all there is. `more_to_come`: what is read may be put beside other inputs later, among them its copies.
+fn read_all(paths: &[PathBuf], options: &Options, more_to_come: bool) -> Result<Reading, Error> {
     let mut whole = Reading::default();
     let found = find(paths, options.relative_to.as_deref(), &mut whole.left_out)?;
     let stored: Vec<stored::Stored> = found.into_iter().map(stored::Stored::new).collect();
@@ -239,9 +240,11 @@ fn read_all(paths: &[PathBuf], options: &Options) -> Result<Reading, Error> {
     let context = configuration::read(&stored, options, &mut whole.left_out)?;
     let shares = shares(&stored, options);
     let room = Arc::new(Room::new(options.limits.records));
+    let alone = stored.len() == 1 && !more_to_come;
     let outcomes = in_parallel(stored, |index, stored| {
         let most = shares.get(index).copied().unwrap_or(FEWEST_RECORDS);
-        read_one(stored, &context, options, most, &room)
+        let keep = Keep { most, room: Arc::clone(&room), alone, ..Keep::default() };
+        read_one(stored, &context, options, &keep)
     });
     let mut summaries = Vec::new();
     for (stored, outcome) in outcomes {
@@ -374,19 +377,14 @@ struct One {
     summaries: Vec<(String, Result<Summary, summary::Error>)>,
 }
 
-/// Reads one stored file with all that is inside it.
-fn read_one(
-    stored: &stored::Stored,
-    context: &Context,
-    options: &Options,
-    most: usize,
-    room: &Arc<Room>,
-) -> io::Result<One> {
+/// Reads one stored file with all that is inside it, and keeps of all that what `whole` says.
+fn read_one(stored: &stored::Stored, context: &Context, options: &Options, whole: &Keep) -> io::Result<One> {
     // The last net: decoders are other people's code, and the other files are still worth reading.
     let of_this = |(path, _): &&(PathBuf, Wanted)| stored.found.place.as_ref() == Some(path);
     let wanted = options.told.iter().find(of_this).map(|(_, wanted)| wanted);
     panic::catch_unwind(AssertUnwindSafe(|| {
         let mut one = One::default();
+        let most = whole.most;
         let mut left = most;
         let bytes = stored.expanded();
         let weight = |share: usize| {
@@ -405,9 +403,11 @@ fn read_one(
             }
             let leaf = walk::Leaf { reader: Box::new(reader), ..leaf };
             // Nobody knows what else an archive holds: each file in it may take half of what those before it left.
-            let share = if leaf.label == stored.found.label { left } else { (left / 2).max(FEWEST_RECORDS) };
+            let single = leaf.label == stored.found.label;
+            let share = if single { left } else { (left / 2).max(FEWEST_RECORDS) };
             let spared = options.spared.get(leaf.label).cloned().unwrap_or_default();
-            let keep = Keep { most: share, spared, room: Arc::clone(room) };
+            let keep =
+                Keep { most: share, spared, room: Arc::clone(&whole.room), alone: whole.alone && single };
             let mut read = leaf::read(leaf, context, wanted, options, &keep);
             for input in &mut read {
                 (input.share, input.weight) = (share, weight(share));

@@ -12,8 +12,8 @@ use nom::sequence::{delimited, preceded, terminated};
 use nom::{IResult, Parser};
 
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
-use crate::eight;
 use crate::record::{Level, OdooEvent, OdooRecord, Record};
+use crate::sixteen;
 use crate::timestamp::{
     Stamp, begins_with_shape, date_time_us, leading_number, number as digits_of, short_seconds_us,
 };
@@ -25,7 +25,7 @@ mod requests;
 
 pub use definition::FORMAT;
 use exceptions::attach_exception;
-use requests::{evented_request, worker_request};
+use requests::{common_request, evented_request, worker_request};
 
 /// Odoo's log.
 pub struct Odoo;
@@ -76,12 +76,28 @@ impl Format for Odoo {
         let milliseconds = text.get(20..).and_then(<[u8]>::first_chunk::<3>);
         let milliseconds = milliseconds.and_then(|text| digits_of(*text)).ok_or("bad_timestamp")?;
         let stamp = Stamp::utc(us.saturating_add(milliseconds.saturating_mul(1000)), 1000);
-        // Most are one line; of the others the names stand in the first.
-        let (first, detail) = split_line(rest);
-        let (database, logger, message) = names(first).ok_or("truncated_header")?;
-        let body = rest.get(first.len().saturating_sub(message.len())..).unwrap_or_default();
-        of_lines(stamp, pid, level, [database, logger], [message, detail, body])
+        let Some(common) = common_request(rest) else { return behind_level(stamp, pid, level, rest) };
+        Ok(Record::Odoo(OdooRecord {
+            stamp,
+            pid,
+            level,
+            database: common.database,
+            logger: b"werkzeug",
+            message: common.message,
+            detail: b"",
+            event: OdooEvent::Request(common.request),
+            exception: None,
+        }))
     }
+}
+
+/// A record, of whose header the names are left.
+fn behind_level(stamp: Stamp, pid: u32, level: Level, rest: &[u8]) -> Result<Record<'_>, &'static str> {
+    // Most are one line; of the others the names stand in the first.
+    let (first, detail) = split_line(rest);
+    let (database, logger, message) = names(first).ok_or("truncated_header")?;
+    let body = rest.get(first.len().saturating_sub(message.len())..).unwrap_or_default();
+    of_lines(stamp, pid, level, [database, logger], [message, detail, body])
 }
 
 /// The first line, and the lines behind it.
@@ -180,7 +196,7 @@ fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
 
 /// `DB LOGGER: MESSAGE`; the message may be empty.
 fn names(line: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let blank = |text| eight::find(text, [b' ']);
+    let blank = |text| sixteen::find(text, [b' ']);
     let (database, rest) = line.split_at_checked(blank(line)?)?;
     let rest = rest.get(1..)?;
     let (logger, message) = rest.split_at_checked(blank(rest).unwrap_or(rest.len()))?;

@@ -1,11 +1,11 @@
 //! The beginning of nearly every access log, nginx's `combined`, read by hand: what the matcher of compiled formats would
 //! find in it, in a fraction of the time.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use super::fields::{Fields, time_local};
 use super::log_format::Piece;
-use crate::eight;
+use crate::sixteen;
 use crate::timestamp::{LastTime, Stamp, leading_number, number};
 
 /// nginx's `combined`.
@@ -23,7 +23,7 @@ pub(super) fn read<'a>(
     fields: &mut Fields<'a>,
     last: &mut LastTime<Stamp, 26, 12>,
 ) -> Option<&'a [u8]> {
-    let blank = eight::find(line, [b' ', b'\t'])?;
+    let blank = sixteen::find(line, [b' ', b'\t'])?;
     let (remote_addr, rest) = line.split_at_checked(blank)?;
     let rest = rest.strip_prefix(b" - - [")?;
     let local = last.read(rest, time_local)?;
@@ -46,7 +46,7 @@ pub(super) fn read<'a>(
 /// A value up to the quote that ends it, and the quote with what follows.
 fn quoted(input: &[u8]) -> Option<(&[u8], &[u8])> {
     // Only a backslash right before a quote can take its meaning from it.
-    let first = memchr(b'"', input)?;
+    let first = sixteen::find(input, [b'"'])?;
     if first.checked_sub(1).and_then(|before| input.get(before)) != Some(&b'\\') {
         return input.split_at_checked(first);
     }

@@ -3,9 +3,9 @@
 use memchr::memchr;
 
 use super::log_format::Class;
-use crate::eight;
 use crate::format::http_1_request;
 use crate::record::AccessRecord;
+use crate::sixteen;
 use crate::timestamp::{
     SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
     number as digits_of, short_seconds_us,
@@ -161,7 +161,7 @@ fn common_status(input: &[u8]) -> Option<(u16, &[u8])> {
 
 /// One address at the start of `input`, and what follows.
 fn common_address(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = eight::find(input, [b'"', b' ', b','])?;
+    let end = sixteen::find(input, [b'"', b' ', b','])?;
     input.split_at_checked(end).filter(|(address, _)| address.len() > 1)
 }
 
@@ -303,7 +303,7 @@ impl<'a> Fields<'a> {
             }
             [b' ', b'r', b'i', b'd', b'=', first] if *first != b'"' => {
                 let value = behind(5)?;
-                let end = eight::find(value, [b' ']).unwrap_or(value.len());
+                let end = sixteen::find(value, [b' ']).unwrap_or(value.len());
                 let (id, rest) = value.split_at_checked(end)?;
                 record.request_id = id;
                 (true, rest)

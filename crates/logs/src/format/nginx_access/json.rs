@@ -6,7 +6,7 @@
 use memchr::{memchr, memchr2};
 
 use super::fields::by_hand;
-use crate::eight;
+use crate::sixteen;
 
 /// Walks over the members of an object; members of nested objects appear as if they were its own.
 pub(super) struct Members<'a> {
@@ -78,7 +78,7 @@ impl<'a> Members<'a> {
     /// behind it. `None`: [`Members::member`] has to look at it, and would come to the same.
     fn common_member(&mut self) -> Option<(&'a [u8], &'a [u8])> {
         let text = self.rest.strip_prefix(b",").unwrap_or(self.rest).strip_prefix(b"\"")?;
-        let (key, behind) = text.split_at_checked(eight::find(text, [b'"', b'\\'])?)?;
+        let (key, behind) = text.split_at_checked(sixteen::find(text, [b'"', b'\\'])?)?;
         let value = behind.strip_prefix(b"\":")?;
         if let Some(text) = value.strip_prefix(b"\"") {
             let (value, behind) = text.split_at_checked(quote_or_backslash(text)?)?;
@@ -89,7 +89,7 @@ impl<'a> Members<'a> {
         if !value.first()?.is_ascii_digit() {
             return None;
         }
-        let (value, rest) = value.split_at_checked(eight::find(value, [b',', b'}'])?)?;
+        let (value, rest) = value.split_at_checked(sixteen::find(value, [b',', b'}'])?)?;
         rest.starts_with(b",\"").then(|| self.rest = rest)?;
         Some((key, value.trim_ascii()))
     }
@@ -139,7 +139,7 @@ impl<'a> Members<'a> {
 /// Where the first quote or backslash stands. Most values are too short for a search through memory.
 fn quote_or_backslash(text: &[u8]) -> Option<usize> {
     const SHORT: usize = 24;
-    let found = eight::find(text.get(..SHORT).unwrap_or(text), [b'"', b'\\']);
+    let found = sixteen::find(text.get(..SHORT).unwrap_or(text), [b'"', b'\\']);
     found.or_else(|| Some(SHORT + memchr2(b'"', b'\\', text.get(SHORT..)?)?))
 }
 

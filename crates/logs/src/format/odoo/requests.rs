@@ -3,14 +3,14 @@
 use memchr::{memchr, memrchr};
 
 use super::{number, seconds_us};
-use crate::eight;
 use crate::format::http_1_request;
 use crate::record::{OdooEvent, WorkerRequest};
+use crate::sixteen;
 use crate::timestamp::{leading_number, number as digits_of, short_seconds_us};
 
 /// The token up to the next blank, and what follows it, the blank included.
 fn token(input: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = eight::find(input, [b' ']).unwrap_or(input.len());
+    let length = sixteen::find(input, [b' ']).unwrap_or(input.len());
     input.split_at_checked(length).filter(|_| length > 0)
 }
 
@@ -27,7 +27,7 @@ pub(super) fn request_head(message: &[u8]) -> Option<(&[u8], &[u8])> {
         Some(date) => date,
         None => next_token(next_token(rest)?.1)?.1.strip_prefix(b" [")?,
     };
-    let rest = date.get(eight::find(date, [b']'])?..)?.strip_prefix(b"] \"")?;
+    let rest = date.get(sixteen::find(date, [b']'])?..)?.strip_prefix(b"] \"")?;
     Some((rest, address))
 }
 
@@ -55,6 +55,32 @@ pub(super) struct Answer<'a> {
     columns: &'a [u8],
 }
 
+impl<'a> Answer<'a> {
+    /// The request with this answer.
+    #[inline]
+    fn to(&self, address: &'a [u8], request: &'a [u8]) -> WorkerRequest<'a> {
+        let (method, target) = method_and_target(request);
+        let (path, model_method) = split_model_method(target);
+        WorkerRequest {
+            address,
+            method,
+            path,
+            model_method,
+            status: self.status,
+            query_count: self.query_count,
+            query_time_us: self.query_time_us,
+            remaining_time_us: self.remaining_time_us,
+        }
+    }
+}
+
+/// What [`common_request`] finds.
+pub(super) struct CommonRequest<'a> {
+    pub(super) database: &'a [u8],
+    pub(super) message: &'a [u8],
+    pub(super) request: WorkerRequest<'a>,
+}
+
 /// Query count, query seconds and remaining seconds as printed.
 pub(super) type Columns<'a> = (&'a [u8], &'a [u8], &'a [u8]);
 
@@ -79,20 +105,22 @@ pub(super) fn answer(tail: &[u8]) -> Option<Answer<'_>> {
     })
 }
 
-/// What [`answer`] gives for `200 - 17 0.123 0.045`, as nearly every request ends.
-pub(super) fn common_answer(tail: &[u8]) -> Option<Answer<'_>> {
+/// What [`answer`] gives for `200 - 17 0.123 0.045`, as nearly every request ends, and what follows.
+#[inline]
+pub(super) fn common_answer(tail: &[u8]) -> Option<(Answer<'_>, &[u8])> {
     let (&[a, b, c, b' ', b'-', b' '], rest) = tail.split_first_chunk()? else { return None };
     let columns = tail.get(5..)?;
     let (queries, rest) = leading_number(rest)?;
     let (&[b' ', d, e, f, g, h, b' ', i, j, k, l, m], rest) = rest.split_first_chunk()? else { return None };
     matches!(rest.first(), None | Some(b' ')).then_some(())?;
-    Some(Answer {
+    let answer = Answer {
         status: u16::try_from(digits_of([a, b, c])?).ok()?,
         query_count: u32::try_from(queries).ok(),
         query_time_us: Some(short_seconds_us([d, e, f, g, h])?),
         remaining_time_us: Some(short_seconds_us([i, j, k, l, m])?),
         columns,
-    })
+    };
+    Some((answer, rest))
 }
 
 /// Splits `METHOD TARGET VERSION`; the target of a bad client may hold blanks and quotes.
@@ -113,6 +141,9 @@ fn method_and_target(request: &[u8]) -> (&[u8], &[u8]) {
 
 /// Cuts the `#model.method` off that Odoo 19 appends to the target.
 fn split_model_method(target: &[u8]) -> (&[u8], Option<&[u8]>) {
+    if sixteen::find(target, [b'#']).is_none() {
+        return (target, None);
+    }
     let split = memrchr(b'#', target).and_then(|at| {
         let name = target.get(at + 1..)?;
         let dotted = memchr(b'.', name).is_some()
@@ -131,22 +162,33 @@ pub(super) fn worker_request(message: &[u8]) -> Result<Option<(WorkerRequest<'_>
     let quote = memrchr(b'"', rest).ok_or("truncated_request")?;
     let (request, tail) = rest.split_at_checked(quote).ok_or("truncated_request")?;
     let tail = tail.strip_prefix(b"\" ").ok_or("truncated_request")?;
-    let answer = common_answer(tail).or_else(|| answer(tail)).ok_or("truncated_request")?;
+    let common = common_answer(tail).map(|(answer, _)| answer);
+    let answer = common.or_else(|| answer(tail)).ok_or("truncated_request")?;
     // CSV doubles the quotes.
     let undoubled = request.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-    let (method, target) = method_and_target(undoubled.unwrap_or(request));
-    let (path, model_method) = split_model_method(target);
-    let request = WorkerRequest {
-        address,
-        method,
-        path,
-        model_method,
-        status: answer.status,
-        query_count: answer.query_count,
-        query_time_us: answer.query_time_us,
-        remaining_time_us: answer.remaining_time_us,
-    };
-    Ok(Some((request, message.len().saturating_sub(answer.columns.len()))))
+    let used = message.len().saturating_sub(answer.columns.len());
+    Ok(Some((answer.to(address, undoubled.unwrap_or(request)), used)))
+}
+
+/// What the record of a request says behind its level, where it is one line and written as nearly all are: read from left
+/// to right at one go. `None`: it is to be looked at more closely, which would come to the same.
+#[inline]
+pub(super) fn common_request(rest: &[u8]) -> Option<CommonRequest<'_>> {
+    let (database, rest) = rest.split_at_checked(sixteen::find(rest, [b' ', b'\n'])?)?;
+    let (b" werkzeug: ", message) = rest.split_first_chunk::<11>()? else { return None };
+    let (address, rest) = message.split_at_checked(sixteen::find(message, [b' ', b'\n'])?)?;
+    let (b" - - [", date) = rest.split_first_chunk::<6>()? else { return None };
+    let (_date, rest) = date.split_at_checked(sixteen::find(date, [b']', b'\n'])?)?;
+    let (b"] \"", rest) = rest.split_first_chunk::<3>()? else { return None };
+    // The first quote is the last one: what follows it has no room for another.
+    let (request, rest) = rest.split_at_checked(sixteen::find(rest, [b'"', b'\n'])?)?;
+    let (b"\" ", tail) = rest.split_first_chunk::<2>()? else { return None };
+    let (answer, b"") = common_answer(tail)? else { return None };
+    if database.is_empty() || address.is_empty() {
+        return None;
+    }
+    let message = message.get(..message.len().checked_sub(answer.columns.len())?)?;
+    Some(CommonRequest { database, message, request: answer.to(address, request) })
 }
 
 /// A request line of the evented process: the last column is the life of the request.

@@ -307,10 +307,42 @@ proptest! {
     ) {
         let parts = parts.concat();
         let tail = if whole { format!("200 - 17 0.123 0.045{parts}") } else { parts };
-        if let Some(common) = common_answer(tail.as_bytes()) {
+        if let Some((common, _)) = common_answer(tail.as_bytes()) {
             prop_assert_eq!(Some(common), answer(tail.as_bytes()));
         } else {
             prop_assert!(!whole || !matches!(tail.as_bytes().get(20), None | Some(b' ')));
+        }
+    }
+
+    /// A request line read at one go is what its parts are by themselves.
+    #[test]
+    fn requests_are_read_alike(
+        cut in prop::collection::vec((0usize..200, prop::sample::select(vec![
+            "", " ", "\n", "\"", "]", "#", "#res.partner.read", "?", "- ", "werkzeug: ", "\" 200 - 1 0.001 0.002", "é", "x", " HTTP/1.1",
+        ])), 0..3),
+        longer in 0usize..2,
+        line in prop::sample::select(vec![
+            "prod werkzeug: 10.0.91.232 - - [23/Nov/2026 00:00:00] \"POST /web/dataset/call_kw/mail.message/search_read HTTP/1.0\" 200 - 83 0.039 0.006",
+            "? werkzeug: 1.2.3.4 - - [23/Nov/2026 18:32:20] \"GET /web/login?db=x#y HTTP/1.1\" 303 - 17 12.123 0.045",
+            "db werkzeug: ::1 - - [23/Nov/2026 18:32:20] \"GET /a#res.users.read HTTP/1.1\" 500 - 1 0.123 0.045",
+            "db odoo.http: 1.2.3.4 - - [23/Nov/2026 18:32:20] \"GET / HTTP/1.1\" 200 -",
+        ]),
+    ) {
+        let mut text = line.to_owned();
+        for (at, part) in cut {
+            let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            let until = (at + longer..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+            text.replace_range(at..until, part);
+        }
+        if let Some(common) = common_request(text.as_bytes()) {
+            let closely = behind_level(Stamp::utc(0, 1000), 1, Level::Info, text.as_bytes());
+            let Ok(Record::Odoo(record)) = closely else { panic!("{text}: {closely:?}") };
+            let OdooEvent::Request(request) = record.event else { panic!("{text}: {:?}", record.event) };
+            prop_assert_eq!(format!("{request:?}"), format!("{:?}", common.request));
+            prop_assert_eq!((record.database, record.message), (common.database, common.message));
+            prop_assert_eq!((record.logger, record.detail, record.exception), (b"werkzeug".as_slice(), b"".as_slice(), None));
+        } else {
+            prop_assert!(text != line || line.contains("12.123") || line.contains("odoo.http"));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::postgres_message::{looks_like_stamp, next_stamp, stamp};
 use super::super::postgres_translations::severity;
 use super::super::strip_literal;
 use super::{LONGEST_PREFIX, LONGEST_SEVERITY};
-use crate::eight;
+use crate::sixteen;
 use crate::timestamp::{LastTime, SECOND_US, Stamp, digits, fraction_us, leading_number};
 
 /// Prefixes seen in the field, tried after those of the bundle's own configuration. `%m` also reads `%t`.
@@ -223,7 +223,7 @@ impl Prefix {
                 Step::Field(Kind::ProcessId, 0) if ends_digits(later) => rest = process(rest, &mut fields)?,
                 Step::Field(kind, 0) => {
                     let Some(Step::Literal(next)) = later.first() else { return None };
-                    let end = eight::find(rest, [*next.first()?, b':', b' ', b'\n'])?;
+                    let end = sixteen::find(rest, [*next.first()?, b':', b' ', b'\n'])?;
                     let (text, behind) = rest.split_at_checked(end)?;
                     // Nothing is kept of a word.
                     if *kind != Kind::Word {
