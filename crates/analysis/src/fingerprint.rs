@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
+use stormtrace_logs::sixteen::{digits, find_marked, one_of, run, u8x16};
 
 use crate::texts::Texts;
 
@@ -42,7 +43,7 @@ fn print(sql: &str, visit: &mut dyn FnMut(Gap)) -> String {
                 continue;
             }
             _ => {
-                rest = match run(rest.as_bytes(), is_plain) {
+                rest = match run(rest.as_bytes(), not_plain) {
                     0 => out.character(first, rest),
                     length => out.copy(rest, length),
                 };
@@ -107,7 +108,7 @@ impl Statements {
     /// The number in `texts`, always the same table, of what [`of_sql`] makes of `sql`; what is no UTF-8 is replaced.
     pub fn number(&mut self, sql: &[u8], texts: &mut Texts) -> u32 {
         let mut hasher = FxHasher::default();
-        hasher.write(sql.get(..run(sql, |byte| !byte.is_ascii_digit() & (byte != b'\''))).unwrap_or(sql));
+        hasher.write(sql.get(..run(sql, literals)).unwrap_or(sql));
         let head = hasher.finish();
         let alike = self.known.get(&head).map(Vec::as_slice).unwrap_or_default();
         if let Some(known) = alike.iter().find(|known| known.is(sql)) {
@@ -144,30 +145,21 @@ impl Statements {
     }
 }
 
-/// Bytes that are simply copied, save that of several blanks one is left. Of what is no ASCII some is white space.
-fn is_plain(byte: u8) -> bool {
-    !byte.is_ascii_digit() & (byte != b'\'') & (byte.wrapping_sub(b'\t') > 4) & byte.is_ascii()
+/// Marks what begins a literal, perhaps.
+fn literals(bytes: u8x16) -> u8x16 {
+    digits(bytes) | one_of(bytes, [b'\''])
 }
 
-/// Bytes of a list of whole numbers.
-fn is_of_list(byte: u8) -> bool {
-    // Without a branch or a table, so that many bytes are looked at at once.
-    byte.is_ascii_digit() | (byte == b',') | (byte == b' ')
+/// Marks what is not simply copied: literals, white space but blanks (of several blanks one is left), and what is no ASCII, of
+/// which some is white space.
+fn not_plain(bytes: u8x16) -> u8x16 {
+    let others = bytes.max(u8x16::splat(0x80)).simd_eq(bytes);
+    literals(bytes) | one_of(bytes, [b'\t', b'\n', 0x0b, 0x0c, b'\r']) | others
 }
 
-/// Number of bytes at the start of `bytes` for which `holds` is true.
-fn run(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
-    let mut length = whole::<64>(bytes, &holds);
-    length += whole::<16>(bytes.get(length..).unwrap_or_default(), &holds);
-    let rest = bytes.get(length..).unwrap_or_default();
-    length + rest.iter().position(|byte| !holds(*byte)).unwrap_or(rest.len())
-}
-
-/// Number of bytes in the whole pieces of `N` bytes at the start of `bytes` for which `holds` is true. Sums without a
-/// branch: the compiler makes wide instructions of that.
-fn whole<const N: usize>(bytes: &[u8], holds: impl Fn(u8) -> bool) -> usize {
-    let others = |piece: &[u8; N]| piece.iter().fold(0, |any, byte| any | u8::from(!holds(*byte)));
-    bytes.as_chunks::<N>().0.iter().take_while(|piece| others(piece) == 0).count() * N
+/// Marks what is not of a list of whole numbers.
+fn not_of_list(bytes: u8x16) -> u8x16 {
+    !(digits(bytes) | one_of(bytes, [b',', b' ']))
 }
 
 /// Whether a blank follows a byte for which `holds` is true.
@@ -178,7 +170,7 @@ fn blank_behind(bytes: &[u8], holds: impl Fn(u8) -> bool) -> bool {
 
 /// What follows the number that `text` begins with.
 fn behind_number(text: &[u8]) -> &[u8] {
-    let end = text.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.');
+    let end = find_marked(text, |bytes| !(digits(bytes) | one_of(bytes, [b'.'])));
     text.get(end.unwrap_or(text.len())..).unwrap_or_default()
 }
 
@@ -201,7 +193,7 @@ fn behind_list(rest: &[u8], comma: bool) -> &[u8] {
     if !matches!(rest.first(), Some(b',' | b' ')) {
         return rest;
     }
-    let all = rest.get(..run(rest, is_of_list)).unwrap_or_default();
+    let all = rest.get(..run(rest, not_of_list)).unwrap_or_default();
     let joints = all.iter().rev().take_while(|byte| matches!(byte, b' ' | b',')).count();
     let list = all.get(..all.len() - joints).unwrap_or_default();
     // Without a comma before the list each number must bring its own.

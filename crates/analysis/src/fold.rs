@@ -12,6 +12,7 @@ use stormtrace_logs::ledger::Ledger;
 use stormtrace_logs::record::{
     self as logs, OdooEvent as Said, PostgresEvent as Logged, Record, UpstreamFailure,
 };
+use stormtrace_logs::sixteen;
 use stormtrace_logs::timestamp::{SECOND_US, Stamp, Zone};
 
 use crate::contents::Content;
@@ -666,8 +667,8 @@ fn place<T>(list: &mut Vec<T>, record: T, instead: Option<(usize, u32)>) {
 
 /// A path without its query, at most 200 characters.
 fn path_of(target: &[u8]) -> &[u8] {
-    let end = memchr::memchr2(b'?', b'#', target).unwrap_or(target.len());
-    cut(target, end.min(200))
+    let target = cut(target, 200);
+    cut(target, sixteen::find(target, [b'?', b'#']).unwrap_or(target.len()))
 }
 
 fn lane_of(path: &[u8], status: u16, upstream: &[u8]) -> Lane {

@@ -17,6 +17,6 @@ pub mod ledger;
 pub mod line;
 pub mod record;
 pub mod routes;
-mod sixteen;
+pub mod sixteen;
 pub mod text;
 pub mod timestamp;

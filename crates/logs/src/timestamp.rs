@@ -135,6 +135,7 @@ fn long_number(bytes: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// The number that these bytes are, or `None` if any of them is no digit. `N` is known, so this has no loop.
+#[inline]
 pub(crate) fn number<const N: usize>(bytes: [u8; N]) -> Option<i64> {
     let (mut value, mut digits) = (0, true);
     for byte in bytes {
