@@ -4,6 +4,7 @@
 //! an unnamed zone is said by [`Zone`]; nothing here guesses.
 
 use crate::eight;
+use crate::sixteen::{self, u8x16};
 
 /// How far the count in a [`Stamp`] can be trusted to be UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,13 +153,18 @@ pub(crate) fn short_seconds_us(text: [u8; 5]) -> Option<i64> {
     number([seconds, a, b, c]).map(|milliseconds| milliseconds * 1000)
 }
 
-/// Whether `bytes` begin with `shape`, in which a `d` stands for any digit. All bytes are looked at without a branch, so
-/// the compiler compares many at once.
+/// Whether `bytes` begin with `shape`, of at least sixteen bytes, in which a `d` stands for any digit.
+#[inline]
 pub(crate) fn begins_with_shape<const N: usize>(bytes: &[u8], shape: &[u8; N]) -> bool {
+    let fits = |head: Option<&[u8; 16]>, shape: Option<&[u8; 16]>| {
+        let (Some(head), Some(shape)) = (head, shape) else { return false };
+        let (head, shape) = (u8x16::new(*head), u8x16::new(*shape));
+        let any_digit = shape.simd_eq(u8x16::splat(b'd'));
+        any_digit.bitselect(sixteen::digits(head), shape.simd_eq(head)).all()
+    };
+    // The first sixteen, and the last, which may have some in common.
     bytes.first_chunk::<N>().is_some_and(|head| {
-        head.iter().zip(shape).fold(true, |fits, (byte, shape)| {
-            fits & if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape }
-        })
+        fits(head.first_chunk(), shape.first_chunk()) && fits(head.last_chunk(), shape.last_chunk())
     })
 }
 
@@ -344,6 +350,21 @@ mod tests {
             assert_eq!(civil_us(year.into(), month.into(), day.into(), 0, 0, 0), us, "{year}-{month}-{day}");
         }
         assert_eq!(civil_us(2026, i64::MIN, 1, 0, 0, 0), None);
+    }
+
+    #[test]
+    fn shapes() {
+        let fits = |text: &str| begins_with_shape(text.as_bytes(), b"dddd-dd-dd dd:dd:dd");
+        let time = "2026-11-23 18:22:10";
+        assert!(fits(time) && fits("0000-99-99 99:99:99 rest"));
+        for at in 0..time.len() {
+            for other in ["d", "x", "/", ":", "é", ""] {
+                let mut text = time.to_owned();
+                text.replace_range(at..=at, other);
+                assert_eq!(fits(&text), text == time, "{text}");
+            }
+            assert!(!fits(&time[..at]));
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub(super) fn answer(tail: &[u8]) -> Option<Answer<'_>> {
 }
 
 /// What [`answer`] gives for `200 - 17 0.123 0.045`, as nearly every request ends, and what follows.
-#[inline]
+#[inline(always)]
 pub(super) fn common_answer(tail: &[u8]) -> Option<(Answer<'_>, &[u8])> {
     let (&[a, b, c, b' ', b'-', b' '], rest) = tail.split_first_chunk()? else { return None };
     let columns = tail.get(5..)?;
