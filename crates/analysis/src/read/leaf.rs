@@ -189,11 +189,13 @@ fn words(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Blocks that are folded together while as many are read, for each thread.
-const BLOCKS_PER_THREAD: usize = 4;
+/// Pieces that are folded while as many are read, for each thread.
+const PIECES_PER_THREAD: usize = 2;
+/// Blocks of a piece: what they have in common is met once.
+const BLOCKS_PER_PIECE: usize = 4;
 
-/// A block, and what held the events of one before it.
-type Work = (Block, Events);
+/// Some blocks to be folded into one, and what held the events of others before.
+type Work = (Vec<Block>, Events);
 
 /// Folds all blocks of one input; the result is in file order. While some blocks are folded, in parallel where the format
 /// allows, the next ones are read, hashed and unpacked.
@@ -209,13 +211,14 @@ fn fold<R: Read + Send>(
         blocks: Blocks::new(head, reader, recipe, options.block_bytes),
         emptied: Vec::new(),
         errors: Vec::new(),
+        piece: if rayon::current_num_threads() == 1 { 1 } else { BLOCKS_PER_PIECE },
     };
     let mut whole = Partial::keeping(0, keep, Events::default());
     let mut memory = Memory::default();
     let sequential = recipe.format.sequential();
     // With one thread there are no parts to put together, and each block is folded while it is in the processor's cache.
     let alone = rayon::current_num_threads() == 1;
-    let at_once = if alone { 1 } else { BLOCKS_PER_THREAD * rayon::current_num_threads() };
+    let at_once = if alone { 1 } else { PIECES_PER_THREAD * rayon::current_num_threads() };
     if alone {
         supply.blocks.tell_lines();
     }
@@ -227,11 +230,11 @@ fn fold<R: Read + Send>(
         if alone && level == 0 {
             let mut own = Memory::default();
             let memory = memory.unwrap_or(&mut own);
-            for (block, emptied) in batch {
+            for (blocks, emptied) in batch {
                 let before = whole.ledger.total();
-                whole.add_block_within(&block, recipe, memory, keep);
+                blocks.iter().for_each(|block| whole.add_block_within(block, recipe, memory, keep));
                 supply.blocks.tell(whole.ledger.total() - before);
-                supply.take_back(block, emptied);
+                supply.take_back(blocks, emptied);
             }
             batch = supply.next(at_once);
             continue;
@@ -262,48 +265,55 @@ struct Supply<'r, R> {
     blocks: Blocks<'r, R>,
     emptied: Vec<Events>,
     errors: Vec<io::Error>,
+    /// Blocks of a piece.
+    piece: usize,
 }
 
 impl<R: Read> Supply<'_, R> {
-    /// The next `most` blocks, fewer at the end.
+    /// The next `most` pieces, fewer at the end.
     fn next(&mut self, most: usize) -> Vec<Work> {
-        let mut batch = Vec::new();
-        while batch.len() < most {
-            match self.blocks.next_block() {
-                Ok(Some(block)) => batch.push((block, self.emptied.pop().unwrap_or_default())),
-                Ok(None) => break,
-                Err(error) => self.errors.push(error),
+        let mut batch: Vec<Work> = Vec::new();
+        loop {
+            let full = batch.last().is_none_or(|(blocks, _)| blocks.len() == self.piece);
+            if full && batch.len() == most {
+                break;
+            }
+            match (self.blocks.next_block(), batch.last_mut()) {
+                (Ok(Some(block)), Some((blocks, _))) if !full => blocks.push(block),
+                (Ok(Some(block)), _) => batch.push((vec![block], self.emptied.pop().unwrap_or_default())),
+                (Ok(None), _) => break,
+                (Err(error), _) => self.errors.push(error),
             }
         }
         batch
     }
 
-    /// Merges folded blocks into the whole.
-    fn merge(&mut self, whole: &mut Partial, folded: Vec<(Block, Partial)>, keep: &Keep) {
-        for (block, partial) in folded {
+    /// Merges folded pieces into the whole.
+    fn merge(&mut self, whole: &mut Partial, folded: Vec<(Vec<Block>, Partial)>, keep: &Keep) {
+        for (blocks, partial) in folded {
             let emptied = whole.merge_within(partial, keep);
-            self.take_back(block, emptied);
+            self.take_back(blocks, emptied);
         }
     }
 
-    fn take_back(&mut self, block: Block, emptied: Events) {
-        self.blocks.recycle(block);
+    fn take_back(&mut self, blocks: Vec<Block>, emptied: Events) {
+        blocks.into_iter().for_each(|block| self.blocks.recycle(block));
         self.emptied.push(emptied);
     }
 }
 
-/// Folds each block by itself, one after the other if they share a memory. Their whole is thinned out to `level` already.
+/// Folds each piece by itself, one after the other if they share a memory. Their whole is thinned out to `level` already.
 fn fold_blocks(
     batch: Vec<Work>,
     recipe: Recipe<'_>,
     level: u8,
     keep: &Keep,
     shared: Option<&mut Memory>,
-) -> Vec<(Block, Partial)> {
-    let fold = |(block, emptied): Work, memory: &mut Memory| {
+) -> Vec<(Vec<Block>, Partial)> {
+    let fold = |(blocks, emptied): Work, memory: &mut Memory| {
         let mut partial = Partial::keeping(level, keep, emptied);
-        partial.add_block(&block, recipe, memory);
-        (block, partial)
+        blocks.iter().for_each(|block| partial.add_block(block, recipe, memory));
+        (blocks, partial)
     };
     match shared {
         Some(memory) => batch.into_iter().map(|work| fold(work, memory)).collect(),
