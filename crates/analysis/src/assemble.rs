@@ -46,24 +46,30 @@ pub struct Options {
 /// Most gaps of one input that a report lists.
 const MOST_GAPS: usize = 1000;
 
-struct Gathered {
+/// All inputs on one clock, and what was seen before.
+struct Gathered<T> {
     inputs: Vec<read::Input>,
     standings: Vec<copies::Standing>,
     clocks: Vec<Clock>,
     ordering: align::Ordering,
     notes: Vec<String>,
-    origins: Origins,
+    seen: T,
 }
 
-fn gather(paths: &[PathBuf], options: &Options) -> Result<Gathered, Error> {
+/// Reads everything and brings it to one clock. `look` is taken at the inputs before their clocks are brought together.
+fn gather<T>(
+    paths: &[PathBuf],
+    options: &Options,
+    look: impl FnOnce(&[read::Input]) -> T,
+) -> Result<Gathered<T>, Error> {
     let mut left_out = Vec::new();
     let mut inputs = read::read(paths, &options.read, &mut left_out)?;
     let mut notes: Vec<String> = left_out.into_iter().map(|what| format!("Left out: {what}.")).collect();
     notes.extend(inputs.iter().filter_map(|input| thinned_note(input, &options.read)));
     let standings = copies::settle(&mut inputs);
-    let origins = Origins::of(&inputs);
+    let seen = look(&inputs);
     let (clocks, ordering) = align::align(&mut inputs, &standings, &options.zones, &mut notes);
-    Ok(Gathered { inputs, standings, clocks, ordering, notes, origins })
+    Ok(Gathered { inputs, standings, clocks, ordering, notes, seen })
 }
 
 /// What it means that there are more records than are kept.
@@ -86,7 +92,7 @@ fn thinned_note(input: &read::Input, options: &read::Options) -> Option<String> 
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, notes, .. } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, notes, .. } = gather(paths, options, |_| ())?;
     let mut report = empty_report();
     report.inputs = describe_inputs(&inputs, &standings);
     report.clocks = clocks;
@@ -106,7 +112,8 @@ pub fn inspect(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
 /// # Errors
 /// When a path cannot be opened or nothing is recognised.
 pub fn analyze(paths: &[PathBuf], options: &Options) -> Result<Report, Error> {
-    let Gathered { mut inputs, standings, clocks, ordering, notes, origins } = gather(paths, options)?;
+    let Gathered { mut inputs, standings, clocks, ordering, notes, seen: origins } =
+        gather(paths, options, Origins::of)?;
     let mut events = Events::default();
     for (index, input) in inputs.iter_mut().enumerate() {
         append(&mut events, index, std::mem::take(&mut input.partial.events), options);
@@ -320,12 +327,15 @@ fn coverage(
     inputs: &[read::Input],
     options: &Options,
 ) -> BTreeMap<&'static str, Vec<(Time, Time)>> {
-    let both = events.odoo.iter().map(|event| event.us).chain(events.served.iter().map(|event| event.end_us));
-    let mut odoo: Vec<i64> = both.collect();
-    // Two runs in order, which a stable sort merges.
-    odoo.sort();
+    let mut odoo = events.odoo.iter().map(|event| event.us).peekable();
+    let mut served = events.served.iter().map(|event| event.end_us).peekable();
+    let both = std::iter::from_fn(|| match (odoo.peek(), served.peek()) {
+        (Some(us), Some(end_us)) if us > end_us => served.next(),
+        (None, _) => served.next(),
+        _ => odoo.next(),
+    });
     let mut coverage = BTreeMap::from([
-        ("odoo", heard(odoo.into_iter())),
+        ("odoo", heard(both)),
         ("nginx_access", heard(events.access.iter().map(|event| event.end_us))),
         ("pg_stat_activity", heard(events.snapshots.iter().map(|event| event.us))),
         ("host", heard(events.host.iter().map(|event| event.us))),
