@@ -116,8 +116,8 @@ pub struct Memory {
     pub group: u64,
     /// The last scrape of Prometheus metrics.
     pub scrape: Option<prometheus::Scrape>,
-    /// The last `$time_local` of nginx.
-    pub time_local: LastTime<Stamp, 26, 12>,
+    /// The last times of an access log.
+    pub access_times: nginx_access::Times,
     /// The last date and time of a log of Odoo or PostgreSQL, without fraction and zone.
     pub date_time: LastTime<i64, 19, 11>,
 }

@@ -18,6 +18,7 @@ mod log_format;
 mod names;
 mod predefined;
 
+pub use fields::Times;
 pub(crate) use fields::{seconds_us, split_request, time_local};
 pub use log_format::{Escape, LogFormat, LogFormatError};
 
@@ -207,7 +208,7 @@ impl Format for AccessLog {
         let line = line_of(&raw.text);
         // A record is some hundred bytes: the common case moves it once.
         let mut fields = fields::Fields::default();
-        if self.format.read_next(line, raw.outer, &mut memory.time_local, &mut fields).is_some() {
+        if self.format.read_next(line, raw.outer, &mut memory.access_times, &mut fields).is_some() {
             return Ok(Record::Access(fields.record));
         }
         self.others

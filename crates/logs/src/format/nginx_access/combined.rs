@@ -3,10 +3,10 @@
 
 use memchr::memchr2;
 
-use super::fields::{Fields, time_local};
+use super::fields::{Fields, Times, time_local};
 use super::log_format::Piece;
 use crate::sixteen;
-use crate::timestamp::{LastTime, Stamp, leading_number, number};
+use crate::timestamp::{leading_number, number};
 
 /// nginx's `combined`.
 pub(super) const COMBINED: &str = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
@@ -18,15 +18,11 @@ pub(super) fn behind<'p>(pieces: &'p [Piece], combined: &[Piece]) -> Option<&'p 
 
 /// Reads a line up to the quote that ends the agent; what follows, or `None` if the line is not of the most common kind,
 /// which says nothing of it yet.
-pub(super) fn read<'a>(
-    line: &'a [u8],
-    fields: &mut Fields<'a>,
-    last: &mut LastTime<Stamp, 26, 12>,
-) -> Option<&'a [u8]> {
+pub(super) fn read<'a>(line: &'a [u8], fields: &mut Fields<'a>, last: &mut Times) -> Option<&'a [u8]> {
     let blank = sixteen::find(line, [b' ', b'\t'])?;
     let (remote_addr, rest) = line.split_at_checked(blank)?;
     let rest = rest.strip_prefix(b" - - [")?;
-    let local = last.read(rest, time_local)?;
+    let local = last.local.read(rest, time_local)?;
     let (request, rest) = quoted(rest.get(26..)?.strip_prefix(b"] \"")?)?;
     let (&[b'"', b' ', a, b, c, b' '], rest) = rest.split_first_chunk()? else { return None };
     let status = u16::try_from(number([a, b, c])?).ok()?;

@@ -5,11 +5,11 @@ use memchr::memchr;
 use super::log_format::Class;
 use crate::format::http_1_request;
 use crate::record::AccessRecord;
-use crate::sixteen;
 use crate::timestamp::{
-    SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number, month_number,
-    number as digits_of, short_seconds_us,
+    LastTime, SECOND_US, Stamp, Zone, civil_us, clock_s, digits, fraction_us, iso, leading_number,
+    month_number, number as digits_of, short_seconds_us,
 };
+use crate::{eight, sixteen};
 
 /// A variable of nginx that means something to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,13 @@ pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
 
 /// Seconds since 1970 with an optional fraction: microseconds and the resolution.
 fn epoch(text: &[u8]) -> Option<(i64, i64)> {
+    // `$msec` of this century.
+    if let Ok(&[a, b, c, d, e, f, g, h, i, j, b'.', k, l, m]) = <&[u8; 14]>::try_from(text)
+        && let Some(seconds) = eight::number([a, b, c, d, e, f, g, h])
+        && let Some(rest) = digits_of([i, j, k, l, m])
+    {
+        return Some((seconds * 100 * SECOND_US + rest * 1000, 1000));
+    }
     let resolution = if memchr(b'.', text).is_some() { 1000 } else { SECOND_US };
     Some((seconds_us(text)?, resolution))
 }
@@ -178,6 +185,20 @@ pub(super) fn by_hand() -> bool {
     return !SLOWLY.get();
     #[cfg(not(test))]
     true
+}
+
+/// The last times that an access log said, as text and as values.
+#[derive(Debug, Default, Clone)]
+pub struct Times {
+    /// `$time_local`.
+    pub(super) local: LastTime<Stamp, 26, 12>,
+    /// `$time_iso8601`.
+    iso: LastTime<Stamp, 25, 11>,
+}
+
+/// `2026-11-23T18:36:14+00:00`, exactly 25 bytes.
+fn time_iso8601(text: &[u8]) -> Option<Stamp> {
+    iso(text.get(..25)?).filter(|(_, used)| *used == 25).map(|(stamp, _)| stamp)
 }
 
 /// The first four bytes of the labels that [`Fields::take_label`] knows, as one number: told apart at one go.
@@ -322,6 +343,24 @@ impl<'a> Fields<'a> {
         };
         // A cut line ends in mid-value.
         matches!(rest.first(), None | Some(b' ')).then_some((rest, means_something))
+    }
+
+    /// [`Fields::assign`] for the next of many lines.
+    #[inline]
+    pub(super) fn assign_next(
+        &mut self,
+        variable: Variable,
+        value: &'a [u8],
+        last: &mut Times,
+    ) -> Option<()> {
+        if matches!(variable, Variable::TimeIso | Variable::AnyTime)
+            && value.len() == 25
+            && let Some(stamp) = last.iso.read(value, time_iso8601)
+        {
+            self.iso = Some(stamp);
+            return Some(());
+        }
+        self.assign(variable, value)
     }
 
     /// Takes in the value of a variable. `None` when the value cannot be one of that variable.

@@ -81,7 +81,7 @@ impl<'a> Members<'a> {
         let (key, behind) = text.split_at_checked(sixteen::find(text, [b'"', b'\\'])?)?;
         let value = behind.strip_prefix(b"\":")?;
         if let Some(text) = value.strip_prefix(b"\"") {
-            let (value, behind) = text.split_at_checked(quote_or_backslash(text)?)?;
+            let (value, behind) = text.split_at_checked(sixteen::find(text, [b'"', b'\\'])?)?;
             let rest = behind.strip_prefix(b"\"")?;
             matches!(rest.first(), Some(b',' | b'}')).then(|| self.rest = rest)?;
             return Some((key, value));
@@ -91,7 +91,7 @@ impl<'a> Members<'a> {
         }
         let (value, rest) = value.split_at_checked(sixteen::find(value, [b',', b'}'])?)?;
         rest.starts_with(b",\"").then(|| self.rest = rest)?;
-        Some((key, value.trim_ascii()))
+        Some((key, value.trim_ascii_end()))
     }
 
     fn member(&mut self) -> Option<(&'a [u8], &'a [u8])> {
@@ -134,13 +134,6 @@ impl<'a> Members<'a> {
             }
         }
     }
-}
-
-/// Where the first quote or backslash stands. Most values are too short for a search through memory.
-fn quote_or_backslash(text: &[u8]) -> Option<usize> {
-    const SHORT: usize = 24;
-    let found = sixteen::find(text.get(..SHORT).unwrap_or(text), [b'"', b'\\']);
-    found.or_else(|| Some(SHORT + memchr2(b'"', b'\\', text.get(SHORT..)?)?))
 }
 
 impl<'a> Iterator for Members<'a> {

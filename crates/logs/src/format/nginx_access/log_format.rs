@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::combined::{self, COMBINED};
-use super::fields::{Fields, Variable, by_hand};
+use super::fields::{Fields, Times, Variable, by_hand};
 use super::json::Members;
 use super::names::{is_free_text, label, nginx_sign, variable, well_known_key};
 use crate::format::{nginx_configuration, strip_literal};
 use crate::record::AccessRecord;
-use crate::timestamp::{LastTime, Stamp};
+use crate::timestamp::Stamp;
 
 /// How nginx escapes the values of variables (`escape=` of `log_format`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -553,7 +553,7 @@ impl LogFormat {
     #[must_use]
     pub fn read<'a>(&self, line: &'a [u8], outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
         let mut fields = Fields::default();
-        self.read_next(line, outer, &mut LastTime::default(), &mut fields)?;
+        self.read_next(line, outer, &mut Times::default(), &mut fields)?;
         Some(fields.record)
     }
 
@@ -562,7 +562,7 @@ impl LogFormat {
         &self,
         line: &'a [u8],
         outer: Option<Stamp>,
-        last: &mut LastTime<Stamp, 26, 12>,
+        last: &mut Times,
         fields: &mut Fields<'a>,
     ) -> Option<()> {
         match &self.body {
@@ -601,7 +601,7 @@ impl LogFormat {
                     };
                     expected = at + 1;
                     match pieces.as_slice() {
-                        [Piece::Value { variable, .. }] => fields.assign(*variable, value)?,
+                        [Piece::Value { variable, .. }] => fields.assign_next(*variable, value, last)?,
                         [] => {}
                         pieces => {
                             let _ = match_pieces(pieces, value, self.escape, fields);
@@ -621,7 +621,7 @@ impl LogFormat {
                     }
                     // A key by that name may hold something else here, but a status is a status.
                     let variable = well_known_key(key);
-                    let fits = fields.assign(variable, value).is_some();
+                    let fits = fields.assign_next(variable, value, last).is_some();
                     if !fits && variable == Variable::Status {
                         return None;
                     }

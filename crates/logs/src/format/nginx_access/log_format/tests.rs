@@ -468,4 +468,31 @@ proptest! {
         SLOWLY.set(false);
         prop_assert_eq!(format!("{by_hand:?}"), format!("{slowly:?}"));
     }
+
+    /// What a line said before does not change what the next one says.
+    #[test]
+    fn lines_are_read_as_if_they_stood_alone(
+        times in prop::collection::vec(
+            r"2026-(11-23|02-30)T[012][0-9]:[0-6][0-9]:[0-6][0-9]([+-]0[0-9]:[034][05]|Z|[+]00:0|)x?", 0..9,
+        ),
+        milliseconds in "[0-9.x]{14}|[12][0-9]{9}[.][0-9]{3}",
+    ) {
+        let template = r#"{"t":"$time_iso8601","m":"$msec","r":"$request","s":$status,"b":$body_bytes_sent}"#;
+        let formats = LogFormat::predefined().into_iter().chain([compile(Escape::Json, template)]);
+        for format in formats.filter(|format| matches!(format.body, Body::Json(_) | Body::WellKnownJson)) {
+            let mut last = Times::default();
+            for time in &times {
+                let line = format!(r#"{{"t":"{time}","time":"{time}","m":"1.5","r":"GET / HTTP/1.1","request":"GET / HTTP/1.1","s":200,"status":200,"b":1,"body_bytes_sent":1}}"#);
+                let mut fields = Fields::default();
+                let next = format.read_next(line.as_bytes(), None, &mut last, &mut fields).map(|()| fields.record);
+                prop_assert_eq!(format!("{next:?}"), format!("{:?}", format.read(line.as_bytes(), None)), "{}", line);
+            }
+            let line = format!(r#"{{"m":"{milliseconds}","msec":"{milliseconds}","r":"GET /","request":"GET /","s":200,"status":200,"b":1,"body_bytes_sent":1}}"#);
+            let end_us = format.read(line.as_bytes(), None).and_then(|record| record.end).map(|end| end.us);
+            let expected = milliseconds.parse::<f64>().ok().filter(|_| !milliseconds.starts_with('.'));
+            if let (Some(us), Some(seconds)) = (end_us, expected) {
+                prop_assert!((us as f64 / 1e6 - seconds).abs() < 1e-3, "{} {}", us, milliseconds);
+            }
+        }
+    }
 }
