@@ -30,8 +30,7 @@ impl Group<'_> {
 /// they tell the most; when the room for pairs runs out, the rest is sampled evenly over its time.
 #[must_use]
 pub fn couple(mut left: Vec<Moment>, mut right: Vec<Moment>) -> Vec<Pair> {
-    left.sort_unstable();
-    right.sort_unstable();
+    rayon::join(|| left.sort_unstable(), || right.sort_unstable());
     let mut groups = Vec::new();
     let (mut left_from, mut right_from) = (0, 0);
     for of_left in left.chunk_by(|a, b| a.0 == b.0) {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 use stormtrace_logs::block;
@@ -274,7 +275,7 @@ fn read_all(paths: &[PathBuf], options: &Options, more_to_come: bool) -> Result<
     }
     join(&mut whole, summaries, options, &room);
     if room.is_full() {
-        whole.inputs.iter_mut().for_each(|input| input.partial.fit(input.share, false));
+        whole.inputs.par_iter_mut().for_each(|input| input.partial.fit(input.share, false));
     }
     whole.inputs.sort_by(|a, b| a.label.as_bytes().cmp(b.label.as_bytes()));
     whole.left_out.sort();
