@@ -190,9 +190,9 @@ fn words(count: u64, what: &str) -> String {
 }
 
 /// Pieces that are folded while as many are read, for each thread.
-const PIECES_PER_THREAD: usize = 2;
+const PIECES_PER_THREAD: usize = 3;
 /// Blocks of a piece: what they have in common is met once.
-const BLOCKS_PER_PIECE: usize = 4;
+const BLOCKS_PER_PIECE: usize = 3;
 
 /// Some blocks to be folded into one, and what held the events of others before.
 type Work = (Vec<Block>, Events);
