@@ -583,7 +583,8 @@ pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 /// Where the lines of `bytes` end, unless [`bare`] or [`clean`] may take something away from one of them: a carriage
 /// return, a NUL, (the first byte of) a byte order mark, a colour.
 fn clean_lines(bytes: &[u8]) -> Option<Vec<usize>> {
-    let mut ends = Vec::new();
+    // Hardly a log has lines that are shorter on the average.
+    let mut ends = Vec::with_capacity(bytes.len() / 64 + 1);
     let odd = sixteen::line_ends(bytes, [b'\r', 0, 0xef, 0x1b], &mut ends);
     (!odd && !spells_colour(bytes)).then_some(ends)
 }
