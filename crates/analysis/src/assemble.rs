@@ -269,8 +269,8 @@ fn append(events: &mut Events, index: usize, mut part: Events, options: &Options
     }
 }
 
-/// By time, then by input and line: the order of arguments does not matter.
-/// Brings events into the order of time; at one instant in that of the parts of a rotated log, whatever their names.
+/// Brings events into the order of time; at one instant in that of the parts of a rotated log, whatever their names, then of
+/// their lines: the order of arguments does not matter.
 fn sort(events: &mut Events, inputs: &[read::Input]) {
     let mut order: Vec<usize> = (0..inputs.len()).collect();
     order.sort_by_key(|index| (inputs.get(*index).and_then(|input| input.partial.span), *index));
