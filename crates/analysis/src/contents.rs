@@ -47,12 +47,9 @@ pub struct Contents {
     /// Nobody will ask for more than their number.
     #[serde(skip)]
     only_counted: bool,
-    /// Records that would be in the list.
+    /// So many that are in neither the list nor the digests.
     #[serde(skip)]
-    unlisted: usize,
-    /// Records that would be in the digests.
-    #[serde(skip)]
-    undigested: usize,
+    counted: usize,
 }
 
 impl Contents {
@@ -65,8 +62,7 @@ impl Contents {
     #[inline]
     pub fn push(&mut self, content: Content) {
         if self.only_counted {
-            let count = if self.level == 0 { &mut self.unlisted } else { &mut self.undigested };
-            *count += 1;
+            self.counted += 1;
         } else if self.level == 0 {
             self.list.push(content);
         } else {
@@ -90,8 +86,8 @@ impl Contents {
 
     /// Adds those of what follows in the same input, and leaves nothing there but the memory of its list.
     pub fn append(&mut self, later: &mut Contents) {
-        let counted = self.unlisted + self.undigested;
-        let nothing = self.list.is_empty() && self.digests.is_empty() && self.last.is_none() && counted == 0;
+        let nothing =
+            self.list.is_empty() && self.digests.is_empty() && self.last.is_none() && self.counted == 0;
         if nothing && self.level <= later.level {
             later.fine |= self.fine;
             std::mem::swap(self, later);
@@ -100,8 +96,7 @@ impl Contents {
             self.thin(level);
             later.thin(level);
             self.fine |= later.fine;
-            self.unlisted += later.unlisted;
-            self.undigested += later.undigested;
+            self.counted += later.counted;
             self.list.append(&mut later.list);
             for (stretch, digest) in std::mem::take(&mut later.digests).into_iter().chain(later.last.take()) {
                 self.digests.entry(stretch).or_default().add(digest);
@@ -116,7 +111,6 @@ impl Contents {
             return;
         }
         let before = std::mem::replace(&mut self.level, level);
-        self.undigested += std::mem::take(&mut self.unlisted);
         std::mem::take(&mut self.list).into_iter().for_each(|content| self.sum_up(content));
         if before == 0 {
             return;
@@ -147,15 +141,15 @@ impl Contents {
     /// Number of records that are not summed up.
     #[must_use]
     pub fn listed(&self) -> usize {
-        self.list.len() + self.unlisted
+        self.list.len() + if self.level == 0 { self.counted } else { 0 }
     }
 
     /// Number of records.
     #[must_use]
     pub fn len(&self) -> usize {
         let summed = self.digests.values().chain(self.last.iter().map(|(_, digest)| digest));
-        self.listed()
-            + self.undigested
+        self.list.len()
+            + self.counted
             + usize::try_from(summed.map(|digest| digest.records).sum::<u64>()).unwrap_or(usize::MAX)
     }
 

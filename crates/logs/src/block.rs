@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memchr3, memchr3_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr3, memchr3_iter, memrchr};
 
 use crate::carrier::{Carrier, Peeled, syslog};
 use crate::format::{Format, Memory, Raw};
@@ -339,7 +339,7 @@ pub fn walk(
 ) {
     let bytes = block.bytes.as_slice();
     let spans_lines = recipe.carrier.spans_lines();
-    let coloured = may_be_coloured(bytes);
+    let coloured = is_coloured(bytes);
     let mut pending = std::mem::take(&mut carry.pending);
     let mut open: Option<Open<'_>> = carry.open.take();
     let mut at = 0;
@@ -575,28 +575,18 @@ pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
             Cow::Owned(text)
         }
     };
-    let colour = |at: usize| payload.get(at..).and_then(escape).is_some();
-    let coloured = memchr3_iter(0x1b, b'#', b'\\', &payload).any(colour);
-    if coloured { Cow::Owned(strip_colours(&payload)) } else { payload }
+    if is_coloured(&payload) { Cow::Owned(strip_colours(&payload)) } else { payload }
 }
 
 /// Where the lines of `bytes` end, unless [`bare`] or [`clean`] may take something away from one of them: a carriage
 /// return, a NUL, (the first byte of) a byte order mark, a colour.
 fn clean_lines(bytes: &[u8]) -> Option<Vec<usize>> {
-    // Hardly a log has lines that are shorter on the average.
-    let mut ends = Vec::with_capacity(bytes.len() / 64 + 1);
-    let odd = sixteen::line_ends(bytes, [b'\r', 0, 0xef, 0x1b], &mut ends);
-    (!odd && !spells_colour(bytes)).then_some(ends)
+    sixteen::line_ends(bytes, [b'\r', 0, 0xef]).filter(|_| !is_coloured(bytes))
 }
 
-/// Whether [`clean`] may find a colour in some part of `bytes`: an escape character, or one of its spellings.
-fn may_be_coloured(bytes: &[u8]) -> bool {
-    memchr(0x1b, bytes).is_some() || spells_colour(bytes)
-}
-
-/// Whether there is a spelling of an escape character.
-fn spells_colour(bytes: &[u8]) -> bool {
-    memchr2_iter(b'#', b'\\', bytes).any(|at| bytes.get(at..).and_then(escape).is_some())
+/// Whether there is an escape character, or one of its spellings.
+fn is_coloured(bytes: &[u8]) -> bool {
+    memchr3_iter(0x1b, b'#', b'\\', bytes).any(|at| bytes.get(at..).and_then(escape).is_some())
 }
 
 /// What follows an escape character: ESC itself, or the spelling of rsyslog (`#033`), JSON or nginx before a bracket.

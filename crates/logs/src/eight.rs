@@ -19,34 +19,17 @@ fn before(marked: u64) -> usize {
 #[inline]
 pub(crate) fn leading_number(eight: &[u8; 8]) -> (u32, usize) {
     let digits = u64::from_le_bytes(*eight) ^ each(b'0');
-    let length = before(others(digits));
+    // What is no digit is above nine now: adding carries it into the highest bit, unless that is set already.
+    let others = ((digits & !HIGHEST).wrapping_add(each(0x76)) | digits) & HIGHEST;
+    let length = before(others);
     if length == 0 {
         return (0, 0);
     }
-    // Zeros come in front where there are fewer than eight.
-    (joined(digits << (64 - 8 * length as u32)), length)
-}
-
-/// The number that eight digits are, or `None` if any of the bytes is none.
-#[inline]
-pub(crate) fn number(eight: [u8; 8]) -> Option<i64> {
-    let digits = u64::from_le_bytes(eight) ^ each(b'0');
-    (others(digits) == 0).then(|| joined(digits).into())
-}
-
-/// Marks the highest bit of each byte that is above nine.
-#[inline]
-fn others(digits: u64) -> u64 {
-    // Adding carries those into the highest bit, unless that is set already.
-    ((digits & !HIGHEST).wrapping_add(each(0x76)) | digits) & HIGHEST
-}
-
-/// The number of eight digits: neighbours are joined, to pairs, fours and the whole.
-#[inline]
-fn joined(digits: u64) -> u32 {
-    let pairs = digits.wrapping_mul(2561) >> 8 & 0x00ff_00ff_00ff_00ff;
+    // Zeros come in front where there are fewer than eight; then neighbours are joined, to pairs, fours and the whole.
+    let eight = digits << (64 - 8 * length as u32);
+    let pairs = eight.wrapping_mul(2561) >> 8 & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(6_553_601) >> 16 & 0x0000_ffff_0000_ffff;
-    (fours.wrapping_mul(42_949_672_960_001) >> 32) as u32
+    ((fours.wrapping_mul(42_949_672_960_001) >> 32) as u32, length)
 }
 
 #[cfg(test)]
@@ -69,7 +52,6 @@ mod tests {
         let length = eight.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let text = std::str::from_utf8(&eight[..length]).unwrap();
         prop_assert_eq!(super::leading_number(&eight), (text.parse().unwrap_or(0), length));
-        prop_assert_eq!(super::number(eight), (length == 8).then(|| text.parse().unwrap()));
         Ok(())
     }
 }

@@ -87,10 +87,10 @@ pub fn run(bytes: &[u8], ends: impl Fn(u8x16) -> u8x16) -> usize {
     whole + find_marked(rest, ends).unwrap_or(rest.len())
 }
 
-/// Adds to `ends` where the newlines of `bytes` stand. Gives whether one of the `odd` bytes, none of them printable ASCII, is
-/// among them.
-pub(crate) fn line_ends<const N: usize>(bytes: &[u8], odd: [u8; N], ends: &mut Vec<usize>) -> bool {
-    let mut has_odd = false;
+/// Where the newlines of `bytes` stand; `None` once one of the `odd` bytes, none of them printable ASCII, is met.
+pub(crate) fn line_ends<const N: usize>(bytes: &[u8], odd: [u8; N]) -> Option<Vec<usize>> {
+    // Hardly a log has lines that are shorter on the average.
+    let mut ends = Vec::with_capacity(bytes.len() / 64 + 1);
     let (wide, rest) = bytes.as_chunks::<64>();
     for (at, piece) in wide.iter().enumerate() {
         let found = of_four(piece, unusual);
@@ -98,8 +98,9 @@ pub(crate) fn line_ends<const N: usize>(bytes: &[u8], odd: [u8; N], ends: &mut V
             continue;
         }
         let mut newlines = of_four(piece, |sixteen| one_of(u8x16::new(*sixteen), [b'\n']).to_bitmask());
-        if found != newlines && !has_odd {
-            has_odd = of_four(piece, |sixteen| one_of(u8x16::new(*sixteen), odd).to_bitmask()) != 0;
+        if found != newlines && of_four(piece, |sixteen| one_of(u8x16::new(*sixteen), odd).to_bitmask()) != 0
+        {
+            return None;
         }
         while newlines != 0 {
             ends.push(at * 64 + newlines.trailing_zeros() as usize);
@@ -107,12 +108,14 @@ pub(crate) fn line_ends<const N: usize>(bytes: &[u8], odd: [u8; N], ends: &mut V
         }
     }
     for (at, byte) in rest.iter().enumerate() {
-        has_odd |= odd.contains(byte);
+        if odd.contains(byte) {
+            return None;
+        }
         if *byte == b'\n' {
             ends.push(wide.len() * 64 + at);
         }
     }
-    has_odd
+    Some(ends)
 }
 
 #[cfg(test)]
@@ -140,11 +143,10 @@ mod tests {
 
         #[test]
         fn lines_end_where_they_do(bytes in prop::collection::vec(prop::sample::select(b"\n\t\r\0\xef\x1b aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa~\x7f\x80\xff".to_vec()), 0..400)) {
-            let mut ends = Vec::new();
-            let has_odd = super::line_ends(&bytes, *b"\r\0\xef\x1b", &mut ends);
             let expected: Vec<usize> = memchr::memchr_iter(b'\n', &bytes).collect();
-            prop_assert_eq!(ends, expected);
-            prop_assert_eq!(has_odd, bytes.iter().any(|byte| b"\r\0\xef\x1b".contains(byte)));
+            prop_assert_eq!(super::line_ends(&bytes, []), Some(expected.clone()));
+            let has_odd = bytes.iter().any(|byte| b"\r\0\xef\x1b".contains(byte));
+            prop_assert_eq!(super::line_ends(&bytes, *b"\r\0\xef\x1b"), (!has_odd).then_some(expected));
         }
 
         /// One odd byte, wherever it stands.
@@ -152,7 +154,7 @@ mod tests {
         fn an_odd_byte_is_seen(at in 0usize..200, odd in prop::sample::select(b"\r\0\xef\x1b".to_vec())) {
             let mut bytes = vec![b'x'; 200];
             bytes[at] = odd;
-            prop_assert!(super::line_ends(&bytes, *b"\r\0\xef\x1b", &mut Vec::new()));
+            prop_assert_eq!(super::line_ends(&bytes, *b"\r\0\xef\x1b"), None);
         }
     }
 }

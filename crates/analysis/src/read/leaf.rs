@@ -207,19 +207,19 @@ fn fold<R: Read + Send>(
     keep: &Keep,
     damaged: &mut dyn FnMut(io::Error),
 ) -> Partial {
+    // With one thread there are no parts to put together, and each block is folded while it is in the processor's cache.
+    let one_thread = rayon::current_num_threads() == 1;
     let mut supply = Supply {
         blocks: Blocks::new(head, reader, recipe, options.block_bytes),
         emptied: Vec::new(),
         errors: Vec::new(),
-        piece: if rayon::current_num_threads() == 1 { 1 } else { BLOCKS_PER_PIECE },
+        piece: if one_thread { 1 } else { BLOCKS_PER_PIECE },
     };
     let mut whole = Partial::keeping(0, keep, Events::default());
     let mut memory = Memory::default();
     let sequential = recipe.format.sequential();
-    // With one thread there are no parts to put together, and each block is folded while it is in the processor's cache.
-    let alone = rayon::current_num_threads() == 1;
-    let at_once = if alone { 1 } else { PIECES_PER_THREAD * rayon::current_num_threads() };
-    if alone {
+    let at_once = if one_thread { 1 } else { PIECES_PER_THREAD * rayon::current_num_threads() };
+    if one_thread {
         supply.blocks.tell_lines();
     }
     let mut batch = supply.next(1);
@@ -227,7 +227,7 @@ fn fold<R: Read + Send>(
     while !batch.is_empty() {
         let memory = sequential.then_some(&mut memory);
         let level = whole.level;
-        if alone && level == 0 {
+        if one_thread && level == 0 {
             let mut own = Memory::default();
             let memory = memory.unwrap_or(&mut own);
             for (blocks, emptied) in batch {
@@ -240,7 +240,7 @@ fn fold<R: Read + Send>(
             continue;
         }
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
-        if alone || supply.blocks.ended() {
+        if one_thread || supply.blocks.ended() {
             supply.merge(&mut whole, folded, keep);
             folded = fold_blocks(batch, recipe, level, keep, memory);
             supply.blocks.tell(folded.iter().map(|(_, partial)| partial.ledger.total()).sum());

@@ -407,8 +407,7 @@ fn read_one(stored: &stored::Stored, context: &Context, options: &Options, whole
             let single = leaf.label == stored.found.label;
             let share = if single { left } else { (left / 2).max(FEWEST_RECORDS) };
             let spared = options.spared.get(leaf.label).cloned().unwrap_or_default();
-            let keep =
-                Keep { most: share, spared, room: Arc::clone(&whole.room), alone: whole.alone && single };
+            let keep = Keep { most: share, spared, alone: whole.alone && single, ..whole.clone() };
             let mut read = leaf::read(leaf, context, wanted, options, &keep);
             for input in &mut read {
                 (input.share, input.weight) = (share, weight(share));

@@ -73,10 +73,10 @@ pub(crate) fn seconds_us(text: &[u8]) -> Option<i64> {
 fn epoch(text: &[u8]) -> Option<(i64, i64)> {
     // `$msec` of this century.
     if let Ok(&[a, b, c, d, e, f, g, h, i, j, b'.', k, l, m]) = <&[u8; 14]>::try_from(text)
-        && let Some(seconds) = eight::number([a, b, c, d, e, f, g, h])
+        && let (seconds, 8) = eight::leading_number(&[a, b, c, d, e, f, g, h])
         && let Some(rest) = digits_of([i, j, k, l, m])
     {
-        return Some((seconds * 100 * SECOND_US + rest * 1000, 1000));
+        return Some((i64::from(seconds) * 100 * SECOND_US + rest * 1000, 1000));
     }
     let resolution = if memchr(b'.', text).is_some() { 1000 } else { SECOND_US };
     Some((seconds_us(text)?, resolution))
