@@ -157,6 +157,9 @@ impl Services {
         for served in events.served.iter().filter(single) {
             lanes.entry(self.target(served.client, served.method, served.path)).or_default();
         }
+        if lanes.is_empty() {
+            return;
+        }
         for (index, access) in events.access.iter().enumerate().filter(|(_, access)| access.count == 1) {
             let target = self.target(access.client, access.method, access.path);
             let Some(lines) = lanes.get_mut(&target).filter(|_| access.lane != Lane::Static) else {
@@ -273,12 +276,15 @@ impl Queue {
 
 /// Whether workers' lines name the clients that nginx's lines name: several clients, and nearly all of them known to nginx.
 fn clients_tell(events: &Events) -> bool {
-    let known: FxHashSet<u32> =
-        events.access.iter().map(|access| access.client).filter(|it| *it != 0).collect();
     let served = || events.served.iter().filter(|served| !served.evented);
     let distinct: FxHashSet<u32> = served().map(|served| served.client).collect();
+    if distinct.len() < 2 {
+        return false;
+    }
+    let known: FxHashSet<u32> =
+        events.access.iter().map(|access| access.client).filter(|it| *it != 0).collect();
     let same = served().filter(|served| known.contains(&served.client)).count();
-    distinct.len() > 1 && 10 * same >= 9 * served().count()
+    10 * same >= 9 * served().count()
 }
 
 /// When the workers that were killed had been seen free.

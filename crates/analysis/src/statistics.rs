@@ -60,14 +60,34 @@ pub fn weighted_quantile(sorted: &[(i64, u32)], q: f64) -> Option<i64> {
     reached.map(|(value, _)| *value)
 }
 
-/// The same of pairs in any order, which are moved about.
+/// The same of pairs in any order, which are moved about; several quantiles, the lowest first.
+#[must_use]
+pub fn weighted_quantiles_of<const N: usize>(
+    values: &mut [(i64, u32)],
+    lowest_first: [f64; N],
+) -> [Option<i64>; N] {
+    if values.iter().any(|(_, count)| *count != 1) {
+        values.sort_unstable();
+        return lowest_first.map(|q| weighted_quantile(values, q));
+    }
+    // What lies below one that was picked is below all that follow.
+    let (count, mut below, mut rest) = (values.len(), 0, values);
+    lowest_first.map(|q| {
+        let rank = rank(count, q)?;
+        let Some(further) = rank.checked_sub(below) else { return None };
+        let (_, picked, _) = rest.select_nth_unstable(further);
+        let picked = picked.0;
+        rest = std::mem::take(&mut rest).get_mut(further..)?;
+        below = rank;
+        Some(picked)
+    })
+}
+
+/// One of them.
 #[must_use]
 pub fn weighted_quantile_of(values: &mut [(i64, u32)], q: f64) -> Option<i64> {
-    if values.iter().all(|(_, count)| *count == 1) {
-        return Some(values.select_nth_unstable(rank(values.len(), q)?).1.0);
-    }
-    values.sort_unstable();
-    weighted_quantile(values, q)
+    let [quantile] = weighted_quantiles_of(values, [q]);
+    quantile
 }
 
 #[cfg(test)]
@@ -91,7 +111,8 @@ mod tests {
             prop_assert_eq!(quantile_of(&mut plain, q), quantile(&sorted, q));
             let mut ordered = values.clone();
             ordered.sort_unstable();
-            prop_assert_eq!(weighted_quantile_of(&mut values, q), weighted_quantile(&ordered, q));
+            let three = [q / 2.0, q, 1.0];
+            prop_assert_eq!(weighted_quantiles_of(&mut values, three), three.map(|q| weighted_quantile(&ordered, q)));
         }
     }
 

@@ -2,40 +2,89 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{Column, DataFrame, GroupsIndicator, PolarsResult};
+use polars::prelude::{Column, DataFrame, PolarsResult};
 use polars::series::IsSorted;
 use rustc_hash::FxHashMap;
 
 use crate::events::{Access, Events, Lane, PostgresFact};
 use crate::place::Places;
 use crate::report::{Endpoint, Query};
-use crate::route::route;
-use crate::statistics::weighted_quantile;
+use crate::route::{route, write_route};
+use crate::statistics::weighted_quantiles_of;
 use crate::time_order::sort_by_time;
+use crate::took::Took;
 use crate::waits::Waits;
 
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// Each request with the number of its endpoint (lane, method and route), and the first request to each, in the order in
-/// which they are first met.
-fn numbered(events: &Events) -> (Vec<(u32, &Access)>, Vec<&Access>) {
-    let mut endpoints: FxHashMap<(Lane, &str, String), u32> = FxHashMap::default();
-    // By the numbers of the texts: most are met many times.
+/// What requests ask for, exactly: lane, method and path (numbers of texts), and in the end the endpoint they belong to.
+struct Target<'e> {
+    first: &'e Access,
+    requests: usize,
+    endpoint: u32,
+}
+
+/// The targets of all requests in the order in which they are first met, and for each request the number of its target.
+fn targets(events: &Events) -> (Vec<Target<'_>>, Vec<u32>) {
+    const NONE: u32 = u32::MAX;
+    let mut targets: Vec<Target<'_>> = Vec::new();
+    // A path is nearly always asked for with one method.
+    let mut last_of_path = vec![NONE; events.texts.count()];
     let mut known: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
-    let mut first = Vec::new();
-    let mut rows = Vec::with_capacity(events.access.len());
+    let mut numbers = Vec::with_capacity(events.access.len());
     for access in &events.access {
-        let number = known.entry((access.lane, access.method, access.path)).or_insert_with(|| {
-            let (method, path) = (events.texts.get(access.method), events.texts.get(access.path));
-            *endpoints.entry((access.lane, method, route(path))).or_insert_with(|| {
-                first.push(access);
-                u32::try_from(first.len() - 1).unwrap_or(u32::MAX)
-            })
+        let mut last = last_of_path.get_mut(access.path as usize);
+        let guess = last.as_deref().copied().unwrap_or(NONE);
+        let same = |target: &&mut Target<'_>| {
+            let first = target.first;
+            (first.lane, first.method, first.path) == (access.lane, access.method, access.path)
+        };
+        if let Some(target) = targets.get_mut(guess as usize).filter(same) {
+            target.requests += 1;
+            numbers.push(guess);
+            continue;
+        }
+        let number = *known.entry((access.lane, access.method, access.path)).or_insert_with(|| {
+            targets.push(Target { first: access, requests: 0, endpoint: 0 });
+            u32::try_from(targets.len() - 1).unwrap_or(NONE)
         });
-        rows.push((*number, access));
+        if let Some(target) = targets.get_mut(number as usize) {
+            target.requests += 1;
+        }
+        if let Some(last) = &mut last {
+            **last = number;
+        }
+        numbers.push(number);
     }
-    (rows, first)
+    (targets, numbers)
+}
+
+/// Numbers the endpoints (lane, method and route) in the order in which they are first met.
+fn number_endpoints(targets: &mut [Target<'_>], events: &Events) {
+    let mut routes: FxHashMap<String, usize> = FxHashMap::default();
+    let mut endpoints: FxHashMap<(Lane, &str, usize), u32> = FxHashMap::default();
+    let mut own = String::new();
+    for target in targets {
+        own.clear();
+        write_route(events.texts.get(target.first.path), &mut own);
+        let route = routes.get(&own).copied().unwrap_or_else(|| {
+            routes.insert(own.clone(), routes.len());
+            routes.len() - 1
+        });
+        let next = u32::try_from(endpoints.len()).unwrap_or(u32::MAX);
+        let method = events.texts.get(target.first.method);
+        target.endpoint = *endpoints.entry((target.first.lane, method, route)).or_insert(next);
+    }
+}
+
+/// What an endpoint's row needs of one request.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    request_time_us: Took,
+    count: u32,
+    failed: bool,
+    during: bool,
 }
 
 /// Endpoints by share of busy time. `incidents` are their spans, µs: what ended outside all of them is the baseline.
@@ -44,10 +93,34 @@ fn numbered(events: &Events) -> (Vec<(u32, &Access)>, Vec<&Access>) {
 /// What polars says.
 pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<Endpoint>> {
     let incidents = joined(incidents);
-    let (mut rows, first) = numbered(events);
-    sort_by_time(&mut rows, |(number, _)| i64::from(*number));
+    let (mut targets, numbers) = targets(events);
+    number_endpoints(&mut targets, events);
+    // Targets by endpoint, and the requests by target: those of an endpoint lie side by side.
+    let mut order: Vec<(u32, usize)> = targets.iter().map(|target| target.endpoint).zip(0..).collect();
+    sort_by_time(&mut order, |(endpoint, _)| i64::from(*endpoint));
+    let mut next = vec![0; targets.len()];
+    let mut before = 0;
+    for (_, number) in &order {
+        if let (Some(next), Some(target)) = (next.get_mut(*number), targets.get(*number)) {
+            *next = before;
+            before += target.requests;
+        }
+    }
+    let mut asked = vec![Asked::default(); numbers.len()];
+    for (access, number) in events.access.iter().zip(numbers) {
+        let Some(next) = next.get_mut(number as usize) else { continue };
+        if let Some(place) = asked.get_mut(*next) {
+            *place = Asked {
+                request_time_us: access.request_time_us,
+                count: access.count,
+                failed: access.status >= 500,
+                during: within(&incidents, access.end_us),
+            };
+        }
+        *next += 1;
+    }
     let mut column =
-        Column::new("endpoint".into(), rows.iter().map(|(number, _)| *number).collect::<Vec<_>>());
+        Column::new("endpoint".into(), order.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
     // In order, one group ends where the next begins: nothing is hashed.
     column.set_sorted_flag(IsSorted::Ascending);
     let frame = DataFrame::new_infer_height(vec![column])?;
@@ -57,49 +130,15 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     let busy: i64 =
         http.filter_map(|access| Some(access.request_time_us.get()? * i64::from(access.count))).sum();
     let mut endpoints = Vec::new();
-    for (group, first) in groups.get_groups().iter().zip(first) {
-        let at: Box<dyn Iterator<Item = usize>> = match group {
-            GroupsIndicator::Slice([start, length]) => Box::new((start as usize..).take(length as usize)),
-            GroupsIndicator::Idx((_, at)) => Box::new(at.iter().map(|row| *row as usize)),
-        };
-        let own: Vec<(&Access, bool)> = at
-            .filter_map(|row| rows.get(row))
-            .map(|(_, access)| *access)
-            .map(|access| (access, within(&incidents, access.end_us)))
-            .collect();
-        let timed = own
-            .iter()
-            .filter_map(|(access, during)| Some((access.request_time_us.get()?, access.count, *during)));
-        let mut sorted: Vec<(i64, u32, bool)> = timed.collect();
-        sort_by_time(&mut sorted, |(us, ..)| *us);
-        let of = |during: Option<bool>| -> Vec<(i64, u32)> {
-            let some = sorted.iter().filter(|(.., when)| during.is_none_or(|during| during == *when));
-            some.map(|(us, count, _)| (*us, *count)).collect()
-        };
-        let ms = |times: &[(i64, u32)], q: f64| weighted_quantile(times, q).map(|us| us as f64 / 1e3);
-        let count = |counts: &dyn Fn(&Access, bool) -> bool| {
-            let some = own.iter().filter(|(access, during)| counts(access, *during));
-            some.map(|(access, _)| u64::from(access.count)).sum::<u64>()
-        };
-        let all = of(None);
-        let busy_here: i64 = all.iter().map(|(us, count)| us * i64::from(*count)).sum();
-        let lane = first.lane;
-        endpoints.push(Endpoint {
-            method: events.texts.get(first.method).to_owned(),
-            route: route(events.texts.get(first.path)),
-            lane: lane.name(),
-            count: count(&|_, _| true),
-            p50_ms: ms(&all, 0.5),
-            p95_ms: ms(&all, 0.95),
-            p99_ms: ms(&all, 0.99),
-            max_ms: ms(&all, 1.0),
-            failed: count(&|access, _| access.status >= 500),
-            incident_count: count(&|_, during| during),
-            incident_failed: count(&|access, during| during && access.status >= 500),
-            incident_p95_ms: ms(&of(Some(true)), 0.95),
-            baseline_p95_ms: ms(&of(Some(false)), 0.95),
-            share_of_busy_time: (lane == Lane::Http && busy > 0).then(|| busy_here as f64 / busy as f64),
-        });
+    let mut rest = asked.as_slice();
+    for group in groups.get_groups().iter() {
+        let of_group = order.iter().skip(group.first() as usize).take(group.len());
+        let mut of_group = of_group.filter_map(|(_, number)| targets.get(*number)).peekable();
+        let Some(first) = of_group.peek().map(|target| target.first) else { continue };
+        let requests = of_group.map(|target| target.requests).sum();
+        let (own, others) = rest.split_at_checked(requests).unwrap_or((rest, &[]));
+        rest = others;
+        endpoints.push(endpoint(events, first, own, busy));
     }
     endpoints.sort_by(|a, b| {
         let share = |endpoint: &Endpoint| endpoint.share_of_busy_time.unwrap_or(-1.0);
@@ -110,6 +149,42 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     });
     endpoints.truncate(MOST_ROWS);
     Ok(endpoints)
+}
+
+/// One endpoint's row: `own` are its requests, of which `first` is one; `busy` is the time of all endpoints, µs.
+fn endpoint(events: &Events, first: &Access, own: &[Asked], busy: i64) -> Endpoint {
+    let count = |counts: &dyn Fn(&Asked) -> bool| {
+        own.iter().filter(|asked| counts(asked)).map(|asked| u64::from(asked.count)).sum::<u64>()
+    };
+    let timed = |during: bool| {
+        let some = own.iter().filter(move |asked| asked.during == during);
+        some.filter_map(|asked| Some((asked.request_time_us.get()?, asked.count)))
+    };
+    let mut times: Vec<(i64, u32)> = timed(true).collect();
+    let in_incidents = times.len();
+    times.extend(timed(false));
+    let ms = |us: Option<i64>| us.map(|us| us as f64 / 1e3);
+    let (inside, outside) = times.split_at_mut(in_incidents);
+    let ([incident_p95], [baseline_p95]) =
+        (weighted_quantiles_of(inside, [0.95]), weighted_quantiles_of(outside, [0.95]));
+    let [p50, p95, p99, most] = weighted_quantiles_of(&mut times, [0.5, 0.95, 0.99, 1.0]);
+    let busy_here: i64 = times.iter().map(|(us, count)| us * i64::from(*count)).sum();
+    Endpoint {
+        method: events.texts.get(first.method).to_owned(),
+        route: route(events.texts.get(first.path)),
+        lane: first.lane.name(),
+        count: count(&|_| true),
+        p50_ms: ms(p50),
+        p95_ms: ms(p95),
+        p99_ms: ms(p99),
+        max_ms: ms(most),
+        failed: count(&|asked| asked.failed),
+        incident_count: count(&|asked| asked.during),
+        incident_failed: count(&|asked| asked.during && asked.failed),
+        incident_p95_ms: ms(incident_p95),
+        baseline_p95_ms: ms(baseline_p95),
+        share_of_busy_time: (first.lane == Lane::Http && busy > 0).then(|| busy_here as f64 / busy as f64),
+    }
 }
 
 /// Spans in order, overlapping ones as one.

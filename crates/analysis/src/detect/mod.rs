@@ -151,14 +151,13 @@ fn http_incidents(picture: &Picture<'_>) -> Vec<Found> {
     let limit_us = picture.facts.limit_us();
     let gap_us = if limit_us > 112 * SECOND_US { GAP_US.max(limit_us + 8 * SECOND_US) } else { GAP_US };
     let kills = picture.http_kills().count();
-    let answered: Vec<(i64, bool, u32)> = if picture.events.access.is_empty() {
-        let served = picture.events.served.iter().filter(|request| !request.evented);
-        served.map(|request| (request.end_us, request.status >= 500, request.count)).collect()
-    } else {
-        let http = picture.events.access.iter().filter(|access| access.lane == Lane::Http);
-        http.map(|access| (access.end_us, access.failed(), access.count)).collect()
-    };
-    let runs = failure_runs::find(answered.into_iter(), failure_runs::HTTP_FAILING);
+    let Events { access, served, .. } = picture.events;
+    let http = access.iter().filter(|access| access.lane == Lane::Http);
+    let at_nginx = http.map(|access| (access.end_us, access.failed(), access.count));
+    // Without an access log Odoo's own request lines tell.
+    let at_workers = served.iter().filter(|request| access.is_empty() && !request.evented);
+    let at_workers = at_workers.map(|request| (request.end_us, request.status >= 500, request.count));
+    let runs = failure_runs::find(at_nginx.chain(at_workers), failure_runs::HTTP_FAILING);
     let marks = marks(picture, Access::failed);
     let mut found = Vec::new();
     for group in marks.chunk_by(|a, b| b.at_us - a.at_us <= gap_us) {

@@ -21,13 +21,18 @@ impl Level {
     /// Counts `intervals` (start, end; µs), clipped to `from ..= to`. Empty and reversed ones count nothing.
     #[must_use]
     pub fn of(intervals: impl Iterator<Item = (i64, i64)>, from: i64, to: i64) -> Self {
-        let (mut starts, mut ends): (Vec<i64>, Vec<i64>) = intervals
-            .map(|(start, end)| (start.max(from), end.min(to)))
-            .filter(|(start, end)| start < end)
-            .unzip();
+        // Taken at once: as they grow, as much again would be moved.
+        let most = intervals.size_hint().1.unwrap_or(0);
+        let (mut starts, mut ends) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        for (start, end) in intervals.map(|(start, end)| (start.max(from), end.min(to))) {
+            if start < end {
+                starts.push(start);
+                ends.push(end);
+            }
+        }
         sort_by_time(&mut starts, |us| *us);
         sort_by_time(&mut ends, |us| *us);
-        let mut steps: Vec<(i64, i64)> = Vec::new();
+        let mut steps: Vec<(i64, i64)> = Vec::with_capacity(starts.len() + ends.len());
         let mut level = 0i64;
         let mut starts = starts.into_iter().peekable();
         for end in ends {

@@ -53,8 +53,8 @@ pub fn measure(scene: &Scene<'_>) -> Saturation {
         let lost = "There are more requests than are kept one by one (--limit records), so the queue was not replayed.";
         return Saturation { workers, lost: vec![lost.to_owned()], ..Saturation::default() };
     }
-    let replay = replay::replay(events, scene.services, from, to);
     let workers = scene.picture.facts.workers.map(i64::from).filter(|workers| *workers > 0);
+    let replay = replay::replay(events, scene.services, workers, from, to);
     let timed = !replay.in_flight.is_empty();
     let busy = workers
         .filter(|_| timed || !replay.working.is_empty())

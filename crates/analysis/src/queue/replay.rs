@@ -51,8 +51,22 @@ struct Job {
 }
 
 /// Replays the http lane between two instants, µs. `own` is what workers did, up to the end of the longest queue after.
+/// With neither that nor the number of `workers` nothing is known of the system beyond what is in flight at nginx.
 #[must_use]
-pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
+pub fn replay(events: &Events, own: &[Service], workers: Option<i64>, from: i64, to: i64) -> Replay {
+    // In order of their ends.
+    let spans = || arrived(events, from, to).map(|(_, access)| (access.arrival_us(), access.end_us));
+    let at_nginx = Replay {
+        in_flight: Level::of(spans(), from, to),
+        in_flight_s: spans()
+            .map(|(start, end)| end.min(to).saturating_sub(start.max(from)).max(0))
+            .sum::<i64>() as f64
+            / 1e6,
+        ..Replay::default()
+    };
+    if own.is_empty() && workers.is_none() {
+        return at_nginx;
+    }
     let mut timed: Vec<Timed<'_>> = arrived(events, from, to)
         .map(|(index, access)| {
             let connected_us =
@@ -69,28 +83,23 @@ pub fn replay(events: &Events, own: &[Service], from: i64, to: i64) -> Replay {
         .filter(|job| (from..=to).contains(&job.connected_us))
         .filter_map(|job| Some((job.connected_us, job.accepted_us?.max(job.connected_us))))
         .collect();
-    // In order of their ends.
-    let spans = || arrived(events, from, to).map(|(_, access)| (access.arrival_us(), access.end_us));
-    let worked =
-        own.iter().filter_map(|service| Some((service.accepted_us?, service.end_us))).collect::<Vec<_>>();
+    let worked = own.iter().filter_map(|service| Some((service.accepted_us?, service.end_us)));
     Replay {
-        in_flight: Level::of(spans(), from, to),
         in_system: Level::of(jobs.iter().map(|job| (job.connected_us, job.end_us)), from, to),
-        working: Level::of(worked.into_iter(), from, to),
+        working: Level::of(worked, from, to),
         waits,
-        in_flight_s: spans()
-            .map(|(start, end)| end.min(to).saturating_sub(start.max(from)).max(0))
-            .sum::<i64>() as f64
-            / 1e6,
+        ..at_nginx
     }
 }
 
 /// When every worker was busy, by the requests in the system alone, µs; nothing where the number of workers is not known.
 #[must_use]
 pub fn full(picture: &Picture<'_>, own: &[Service], from: i64, to: i64) -> Vec<(i64, i64)> {
-    let Some(workers) = picture.facts.workers.filter(|workers| *workers > 0) else { return Vec::new() };
-    let replay = replay(picture.events, own, from, to);
-    replay.in_system.at_least(i64::from(workers))
+    let Some(workers) = picture.facts.workers.map(i64::from).filter(|workers| *workers > 0) else {
+        return Vec::new();
+    };
+    let replay = replay(picture.events, own, Some(workers), from, to);
+    replay.in_system.at_least(workers)
 }
 
 /// Requests of the http lane whose arrival is known and that were in flight in the span.

@@ -3,7 +3,7 @@
 use crate::detect::{Found, Picture};
 use crate::events::{Access, Events, Lane, Snapshot};
 use crate::report::Kind;
-use crate::statistics::quantile;
+use crate::statistics::{quantile, quantile_of};
 
 use super::series::{Series, Span, silences};
 
@@ -152,7 +152,6 @@ impl<'e> After<'e> {
 /// A silence longer than this is a hole, µs: 60 s, or ten typical gaps where traffic is low.
 fn longest_silence(times: &[i64]) -> i64 {
     let mut gaps: Vec<i64> = times.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?)).collect();
-    gaps.sort_unstable();
-    let typical = quantile(&gaps, 0.5).unwrap_or(0);
+    let typical = quantile_of(&mut gaps, 0.5).unwrap_or(0);
     typical.saturating_mul(TYPICAL_GAPS).max(LONGEST_SILENCE_US)
 }

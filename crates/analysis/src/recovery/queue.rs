@@ -141,9 +141,11 @@ impl Criterion for Queue {
 
     fn series(&self, after: &After<'_>) -> Series {
         let span = after.rest();
-        let workers = after.picture.facts.workers.filter(|workers| *workers > 0);
+        let Some(workers) = after.picture.facts.workers.filter(|workers| *workers > 0) else {
+            return Series::absent();
+        };
         let flights = flights(after, span);
-        let Some((workers, busy)) = workers.zip(in_flight(&flights.spans, span)) else {
+        let Some(busy) = in_flight(&flights.spans, span) else {
             return Series::absent();
         };
         let samples = busy.iter().enumerate().map(|(step, busy)| {
@@ -163,7 +165,8 @@ impl Criterion for Queue {
 
     fn bound(&self, after: &After<'_>, window: Span) -> Bound {
         let workers = after.picture.facts.workers.unwrap_or(0);
-        let Some(busy) = in_flight(&flights(after, window).spans, window).filter(|_| workers > 0) else {
+        let busy = || in_flight(&flights(after, window).spans, window);
+        let Some(busy) = (workers > 0).then(busy).flatten() else {
             return Bound { detail: "no request time or number of workers".to_owned(), ..Bound::default() };
         };
         let most = busy.iter().copied().fold(0.0, f64::max) / f64::from(workers);
