@@ -18,7 +18,7 @@ use crate::waits::Waits;
 /// Rows kept in each table.
 const MOST_ROWS: usize = 100;
 
-/// What requests ask for, exactly: lane, method and path (numbers of texts), and in the end the endpoint they belong to.
+/// What requests ask for, exactly: lane, method and path.
 struct Target<'e> {
     first: &'e Access,
     requests: usize,
@@ -27,35 +27,32 @@ struct Target<'e> {
 
 /// The targets of all requests in the order in which they are first met, and for each request the number of its target.
 fn targets(events: &Events) -> (Vec<Target<'_>>, Vec<u32>) {
-    const NONE: u32 = u32::MAX;
-    let mut targets: Vec<Target<'_>> = Vec::new();
-    // A path is nearly always asked for with one method.
-    let mut last_of_path = vec![NONE; events.texts.count()];
+    let mut targets = Vec::new();
     let mut known: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
-    let mut numbers = Vec::with_capacity(events.access.len());
-    for access in &events.access {
-        let mut last = last_of_path.get_mut(access.path as usize);
-        let guess = last.as_deref().copied().unwrap_or(NONE);
-        let same = |target: &&mut Target<'_>| {
-            let first = target.first;
-            (first.lane, first.method, first.path) == (access.lane, access.method, access.path)
-        };
-        if let Some(target) = targets.get_mut(guess as usize).filter(same) {
-            target.requests += 1;
-            numbers.push(guess);
-            continue;
+    // A path is nearly always asked for in one lane and with one method: those it was asked for with last.
+    let mut last: Vec<Option<(Lane, u32, u32)>> = vec![None; events.texts.count()];
+    let numbers = events.access.iter().map(|access| {
+        let Access { lane, method, path, .. } = *access;
+        let mut last = last.get_mut(path as usize);
+        if let Some(Some((last_lane, last_method, number))) = last.as_deref()
+            && (*last_lane, *last_method) == (lane, method)
+        {
+            return *number;
         }
-        let number = *known.entry((access.lane, access.method, access.path)).or_insert_with(|| {
+        let number = *known.entry((lane, method, path)).or_insert_with(|| {
             targets.push(Target { first: access, requests: 0, endpoint: 0 });
-            u32::try_from(targets.len() - 1).unwrap_or(NONE)
+            u32::try_from(targets.len() - 1).unwrap_or(u32::MAX)
         });
-        if let Some(target) = targets.get_mut(number as usize) {
+        if let Some(last) = &mut last {
+            **last = Some((lane, method, number));
+        }
+        number
+    });
+    let numbers: Vec<u32> = numbers.collect();
+    for number in &numbers {
+        if let Some(target) = targets.get_mut(*number as usize) {
             target.requests += 1;
         }
-        if let Some(last) = &mut last {
-            **last = number;
-        }
-        numbers.push(number);
     }
     (targets, numbers)
 }
@@ -95,21 +92,30 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     let incidents = joined(incidents);
     let (mut targets, numbers) = targets(events);
     number_endpoints(&mut targets, events);
-    // Targets by endpoint, and the requests by target: those of an endpoint lie side by side.
     let mut order: Vec<(u32, usize)> = targets.iter().map(|target| target.endpoint).zip(0..).collect();
     sort_by_time(&mut order, |(endpoint, _)| i64::from(*endpoint));
-    let mut next = vec![0; targets.len()];
-    let mut before = 0;
-    for (_, number) in &order {
-        if let (Some(next), Some(target)) = (next.get_mut(*number), targets.get(*number)) {
-            *next = before;
-            before += target.requests;
-        }
+    let mut column =
+        Column::new("endpoint".into(), order.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
+    // In order, one group ends where the next begins: nothing is hashed.
+    column.set_sorted_flag(IsSorted::Ascending);
+    let frame = DataFrame::new_infer_height(vec![column])?;
+    let groups = frame.group_by_stable(["endpoint"])?;
+    // One endpoint after the other: the first request to each, and where its requests end among all, put side by side.
+    let mut firsts = Vec::new();
+    let mut ends = Vec::new();
+    let mut end = 0;
+    for group in groups.get_groups().iter() {
+        let of_group = order.iter().skip(group.first() as usize).take(group.len());
+        let mut of_group = of_group.filter_map(|(_, number)| targets.get(*number)).peekable();
+        firsts.extend(of_group.peek().map(|target| target.first));
+        ends.push(end);
+        end += of_group.map(|target| target.requests).sum::<usize>();
     }
     let mut asked = vec![Asked::default(); numbers.len()];
     for (access, number) in events.access.iter().zip(numbers) {
-        let Some(next) = next.get_mut(number as usize) else { continue };
-        if let Some(place) = asked.get_mut(*next) {
+        let endpoint = targets.get(number as usize).map_or(0, |target| target.endpoint);
+        let Some(end) = ends.get_mut(endpoint as usize) else { continue };
+        if let Some(place) = asked.get_mut(*end) {
             *place = Asked {
                 request_time_us: access.request_time_us,
                 count: access.count,
@@ -117,29 +123,19 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
                 during: within(&incidents, access.end_us),
             };
         }
-        *next += 1;
+        *end += 1;
     }
-    let mut column =
-        Column::new("endpoint".into(), order.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
-    // In order, one group ends where the next begins: nothing is hashed.
-    column.set_sorted_flag(IsSorted::Ascending);
-    let frame = DataFrame::new_infer_height(vec![column])?;
-    let groups = frame.group_by_stable(["endpoint"])?;
     // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
     let http = events.access.iter().filter(|access| access.lane == Lane::Http);
     let busy: i64 =
         http.filter_map(|access| Some(access.request_time_us.get()? * i64::from(access.count))).sum();
-    let mut endpoints = Vec::new();
-    let mut rest = asked.as_slice();
-    for group in groups.get_groups().iter() {
-        let of_group = order.iter().skip(group.first() as usize).take(group.len());
-        let mut of_group = of_group.filter_map(|(_, number)| targets.get(*number)).peekable();
-        let Some(first) = of_group.peek().map(|target| target.first) else { continue };
-        let requests = of_group.map(|target| target.requests).sum();
-        let (own, others) = rest.split_at_checked(requests).unwrap_or((rest, &[]));
-        rest = others;
-        endpoints.push(endpoint(events, first, own, busy));
-    }
+    let mut start = 0;
+    let rows = firsts.into_iter().zip(ends).map(|(first, end)| {
+        let own = asked.get(start..end).unwrap_or_default();
+        start = end;
+        endpoint(events, first, own, busy)
+    });
+    let mut endpoints: Vec<Endpoint> = rows.collect();
     endpoints.sort_by(|a, b| {
         let share = |endpoint: &Endpoint| endpoint.share_of_busy_time.unwrap_or(-1.0);
         share(b)

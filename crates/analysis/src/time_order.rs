@@ -20,9 +20,10 @@ pub fn sort_by_time<T: Copy>(values: &mut [T], time: impl Fn(&T) -> i64) {
         .iter()
         .map(&time)
         .fold((i64::MAX, i64::MIN), |(first, last), us| (first.min(us), last.max(us)));
-    // Stretches are a power of two long: which one it is takes no division.
+    // Stretches are a power of two long: which one it is takes no division. Few enough times have one each.
     let bits = u64::BITS - (last.wrapping_sub(first) as u64).leading_zeros();
-    let shift = bits.saturating_sub((values.len() / IN_A_STRETCH).ilog2());
+    let many = values.len().ilog2();
+    let shift = if bits <= many + 1 { 0 } else { bits - many + IN_A_STRETCH.ilog2() };
     let stretch = |value: &T| (time(value).wrapping_sub(first) as u64 >> shift) as usize;
     let dealt = values.to_vec();
     let mut ends = vec![0u32; 1 << (bits - shift)];
@@ -42,6 +43,9 @@ pub fn sort_by_time<T: Copy>(values: &mut [T], time: impl Fn(&T) -> i64) {
             }
             *end += 1;
         }
+    }
+    if shift == 0 {
+        return;
     }
     let mut from = 0;
     for end in ends {
