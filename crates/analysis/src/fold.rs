@@ -172,6 +172,12 @@ impl Partial {
             self.level += 1;
             self.thin(more);
         }
+        // Texts that nothing names any longer stay behind, once they are many.
+        if self.level > 0 && self.events.texts.count() >= FEW_TEXTS {
+            let events = std::mem::take(&mut self.events);
+            self.statements = Statements::default();
+            self.events.append(events);
+        }
     }
 
     /// Records that are not spared, or may be.
@@ -183,8 +189,7 @@ impl Partial {
         if self.level == 0 {
             return;
         }
-        let mut events = std::mem::take(&mut self.events);
-        self.statements = Statements::default();
+        let events = &mut self.events;
         events.give_follow_ups(self.followed);
         let kept = if more { FOLLOW_UP_REACH } else { 0 };
         let mut tail = events.postgres.split_off(events.postgres.len().saturating_sub(kept));
@@ -193,14 +198,8 @@ impl Partial {
         events.postgres.append(&mut tail);
         self.followed = events.postgres.len();
         (self.standing_access, self.standing_served) = Default::default();
-        thin::thin_events(&mut events, self.level, &self.spared);
-        self.spared_records = thin::records_in(&events, &self.spared);
-        // Texts that nothing names any longer stay behind, once they are many.
-        if events.texts.count() < FEW_TEXTS {
-            self.events = events;
-        } else {
-            self.events.append(events);
-        }
+        thin::thin_events(events, self.level, &self.spared);
+        self.spared_records = thin::records_in(events, &self.spared);
     }
 
     /// Adds what follows in the same input. Gives back what held the events, empty.

@@ -115,8 +115,10 @@ pub fn thin<T: Thin>(list: &mut Vec<T>, level: u8, spared: &[(i64, i64)]) {
 #[derive(Debug, Default)]
 pub struct Standing {
     places: Vec<Place>,
-    /// The first place of each stretch.
-    first: FxHashMap<i64, u32>,
+    /// The first place of each stretch, of those that came in order.
+    first: Vec<(i64, u32)>,
+    /// The same of those that came behind a later one.
+    stray: FxHashMap<i64, u32>,
     /// The stretch that was asked for last, and its first place.
     last: Option<(i64, u32)>,
     /// Those of stretches with too many classes to look at one by one.
@@ -148,15 +150,23 @@ pub enum Arrival {
 impl Standing {
     /// Where the record of a class and stretch is: `at` if it is the first.
     fn place(&mut self, stretch: i64, class: u64, at: usize) -> &mut u32 {
-        let Standing { places, first, last, further } = self;
+        let Standing { places, first, stray, last, further } = self;
         let short = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let (at, behind) = (short(at), short(places.len()));
         let mut place = match *last {
             Some((known, first)) if known == stretch => first,
             _ => {
-                let first = *first.entry(stretch).or_insert(behind);
-                *last = Some((stretch, first));
-                first
+                let place = if first.last().is_none_or(|(latest, _)| *latest < stretch) {
+                    first.push((stretch, behind));
+                    behind
+                } else {
+                    match first.binary_search_by_key(&stretch, |(known, _)| *known) {
+                        Ok(known) => first.get(known).map_or(behind, |(_, place)| *place),
+                        Err(_) => *stray.entry(stretch).or_insert(behind),
+                    }
+                };
+                *last = Some((stretch, place));
+                place
             }
         };
         let mut before = None;
