@@ -13,6 +13,8 @@ const FEWEST: usize = 3;
 const APART_BINS: i64 = 5;
 /// Pairs this far from the mode still belong to it, µs.
 const NEAR_US: i64 = 2 * SECOND_US;
+/// Windows looked at before it is known which ones can matter.
+const WINDOWS_AT_FIRST: usize = 64;
 /// Most pairs in the drift fit, which compares all with all.
 const MOST_IN_FIT: usize = 300;
 /// Median absolute deviation to standard deviation of a normal distribution.
@@ -83,30 +85,94 @@ impl Estimate {
 /// killed on a grid of four seconds, so that any shift by the grid finds most of the counterparts, but not all.
 #[must_use]
 pub fn estimate(pairs: &[Pair], resolution_us: i64) -> Option<Estimate> {
-    let mut sorted = pairs.to_vec();
-    // By whole seconds: what has the same bin needs no order.
-    sort_by_time(&mut sorted, bin_of);
-    let windows = windows(&sorted);
-    let most = windows.iter().map(|window| window.matched).max()?;
-    let best = windows.iter().filter(|window| window.matched == most).min_by_key(|window| {
-        (width_us(sorted.get(window.from..window.to)), window.bin.saturating_abs(), window.bin)
-    })?;
-    let second = windows
-        .iter()
-        .filter(|window| (window.bin - best.bin).abs() > APART_BINS)
-        .map(|window| window.matched)
-        .max()
-        .unwrap_or(0);
-    let (lefts, rights) = distinct(&sorted, &mut Seen::for_pairs(&sorted));
-    let alone = lefts.min(rights).saturating_sub(best.matched) as f64;
-    let lead = best.matched.saturating_sub(second) as f64;
-    let stands_out = best.matched >= 2 * second || lead >= 3.0 * alone.max(1.0).sqrt();
-    if best.matched < FEWEST || !stands_out {
-        return None;
-    }
-    let inside = sorted.get(best.from..best.to)?;
-    let mut differences: Vec<i64> = inside.iter().map(|pair| pair.difference_us).collect();
+    let mut differences = differences_at_the_mode(pairs, WINDOWS_AT_FIRST)?;
     Some(refine(pairs, median(&mut differences), resolution_us))
+}
+
+/// The differences at the offset that stands out. So many windows are looked at to begin with: those with the most pairs.
+fn differences_at_the_mode(pairs: &[Pair], at_first: usize) -> Option<Vec<i64>> {
+    let bins = Bins::of(pairs);
+    let mut most_pairs = bins.most_pairs(at_first);
+    loop {
+        let is_full = |bin: i64| bins.pairs_from(bin) >= most_pairs;
+        let near = |pair: &&Pair| is_full(bin_of(pair)) || is_full(bin_of(pair) - 1);
+        let mut sorted: Vec<Pair> = pairs.iter().filter(near).copied().collect();
+        // By whole seconds: what has the same bin needs no order.
+        sort_by_time(&mut sorted, bin_of);
+        let windows = windows(&sorted, is_full);
+        let most = windows.iter().map(|window| window.matched).max()?;
+        let best = windows.iter().filter(|window| window.matched == most).min_by_key(|window| {
+            (width_us(sorted.get(window.from..window.to)), window.bin.saturating_abs(), window.bin)
+        })?;
+        let second = windows
+            .iter()
+            .filter(|window| (window.bin - best.bin).abs() > APART_BINS)
+            .map(|window| window.matched)
+            .max()
+            .unwrap_or(0);
+        // As many records as there are pairs is the most that can match: windows with fewer pairs than the runner-up has
+        // records change nothing.
+        if most_pairs > second + 1 {
+            most_pairs = second + 1;
+            continue;
+        }
+        let lead = best.matched.saturating_sub(second) as f64;
+        let stands_out = best.matched >= 2 * second || {
+            let (lefts, rights) = distinct(pairs, &mut Seen::for_pairs(pairs));
+            let alone = lefts.min(rights).saturating_sub(best.matched) as f64;
+            lead >= 3.0 * alone.max(1.0).sqrt()
+        };
+        if best.matched < FEWEST || !stands_out {
+            return None;
+        }
+        let inside = sorted.get(best.from..best.to)?;
+        return Some(inside.iter().map(|pair| pair.difference_us).collect());
+    }
+}
+
+/// How many pairs there are in each bin.
+struct Bins {
+    counts: Vec<usize>,
+    first: i64,
+}
+
+impl Bins {
+    fn of(pairs: &[Pair]) -> Self {
+        let (first, last) = pairs
+            .iter()
+            .map(bin_of)
+            .fold((i64::MAX, i64::MIN), |(first, last), bin| (first.min(bin), last.max(bin)));
+        // Clocks are looked for no further apart.
+        let most = 2 * REACH_US / SECOND_US + 2;
+        let count = usize::try_from(last.saturating_sub(first).saturating_add(1).clamp(0, most)).unwrap_or(0);
+        let mut bins = Bins { counts: vec![0; count], first };
+        for pair in pairs {
+            if let Some(count) = bins.number(bin_of(pair)).and_then(|at| bins.counts.get_mut(at)) {
+                *count += 1;
+            }
+        }
+        bins
+    }
+
+    fn number(&self, bin: i64) -> Option<usize> {
+        usize::try_from(bin.checked_sub(self.first)?).ok()
+    }
+
+    /// Pairs in the window that begins with a bin; none if the bin has none.
+    fn pairs_from(&self, bin: i64) -> usize {
+        let Some(at) = self.number(bin) else { return 0 };
+        let pairs = |at: usize| self.counts.get(at).copied().unwrap_or(0);
+        if pairs(at) == 0 { 0 } else { pairs(at) + pairs(at + 1) }
+    }
+
+    /// So many pairs or more are in that many windows, and perhaps in others too.
+    fn most_pairs(&self, windows: usize) -> usize {
+        let mut pairs: Vec<usize> =
+            (self.first..).take(self.counts.len()).map(|bin| self.pairs_from(bin)).collect();
+        let Some(last) = windows.min(pairs.len()).checked_sub(1) else { return 1 };
+        let (_, least, _) = pairs.select_nth_unstable_by(last, |a, b| b.cmp(a));
+        (*least).max(1)
+    }
 }
 
 /// How far the differences lie apart, µs.
@@ -128,7 +194,8 @@ struct Window {
     matched: usize,
 }
 
-fn windows(sorted: &[Pair]) -> Vec<Window> {
+/// The windows that begin with a bin of which `wanted` is true.
+fn windows(sorted: &[Pair], wanted: impl Fn(i64) -> bool) -> Vec<Window> {
     let mut bins: Vec<(i64, usize, usize)> = Vec::new();
     let mut from = 0;
     for bin in sorted.chunk_by(|a, b| bin_of(a) == bin_of(b)) {
@@ -139,6 +206,7 @@ fn windows(sorted: &[Pair]) -> Vec<Window> {
     let mut seen = Seen::for_pairs(sorted);
     bins.iter()
         .enumerate()
+        .filter(|(_, (bin, ..))| wanted(*bin))
         .filter_map(|(at, &(bin, from, to))| {
             let to = bins.get(at + 1).filter(|next| next.0 == bin + 1).map_or(to, |next| next.2);
             let inside = sorted.get(from..to)?;
@@ -317,6 +385,23 @@ mod tests {
     }
 
     proptest! {
+        /// Windows that are not looked at change nothing.
+        #[test]
+        fn the_fullest_windows_tell(
+            at in proptest::collection::vec((0i64..40_000_000, 0i64..40_000_000), 0..60), together in 0usize..20, at_first in 1usize..9,
+        ) {
+            let left = at.iter().enumerate().map(|(number, (left, _))| (number as u64 % 3, *left)).collect();
+            let right = at.iter().enumerate().map(|(number, (left, right))| {
+                (number as u64 % 3, if number < together { *left + 7_000_000 } else { *right })
+            }).collect();
+            let pairs = couple(left, right);
+            let sorted = |mut differences: Vec<i64>| { differences.sort_unstable(); differences };
+            prop_assert_eq!(
+                differences_at_the_mode(&pairs, at_first).map(sorted),
+                differences_at_the_mode(&pairs, usize::MAX).map(sorted)
+            );
+        }
+
         #[test]
         fn any_offset_is_found(offset_us in -90_000_000_000i64..90_000_000_000, count in 4i64..60, jitter_us in 0i64..90_000) {
             let found = estimate(&pairs(count, offset_us, jitter_us), 1000).unwrap();
