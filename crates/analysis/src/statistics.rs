@@ -74,9 +74,8 @@ pub fn weighted_quantiles_of<const N: usize>(
     let (count, mut below, mut rest) = (values.len(), 0, values);
     lowest_first.map(|q| {
         let rank = rank(count, q)?;
-        let Some(further) = rank.checked_sub(below) else { return None };
-        let (_, picked, _) = rest.select_nth_unstable(further);
-        let picked = picked.0;
+        let further = rank.checked_sub(below)?;
+        let picked = rest.select_nth_unstable(further).1.0;
         rest = std::mem::take(&mut rest).get_mut(further..)?;
         below = rank;
         Some(picked)
