@@ -11,7 +11,6 @@ use crate::place::Places;
 use crate::report::{Endpoint, Query};
 use crate::route::{route, write_route};
 use crate::statistics::weighted_quantiles_of;
-use crate::time_order::sort_by_time;
 use crate::took::Took;
 use crate::waits::Waits;
 
@@ -93,7 +92,7 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
     let (mut targets, numbers) = targets(events);
     number_endpoints(&mut targets, events);
     let mut order: Vec<(u32, usize)> = targets.iter().map(|target| target.endpoint).zip(0..).collect();
-    sort_by_time(&mut order, |(endpoint, _)| i64::from(*endpoint));
+    order.sort_by_key(|(endpoint, _)| *endpoint);
     let mut column =
         Column::new("endpoint".into(), order.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
     // In order, one group ends where the next begins: nothing is hashed.
@@ -112,6 +111,7 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
         end += of_group.map(|target| target.requests).sum::<usize>();
     }
     let mut asked = vec![Asked::default(); numbers.len()];
+    let mut busy = 0;
     for (access, number) in events.access.iter().zip(numbers) {
         let endpoint = targets.get(number as usize).map_or(0, |target| target.endpoint);
         let Some(end) = ends.get_mut(endpoint as usize) else { continue };
@@ -124,11 +124,11 @@ pub fn endpoints(events: &Events, incidents: &[(i64, i64)]) -> PolarsResult<Vec<
             };
         }
         *end += 1;
+        // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
+        if access.lane == Lane::Http {
+            busy += access.request_time_us.get().unwrap_or(0) * i64::from(access.count);
+        }
     }
-    // A websocket lasts as long as its browser tab: only the http lane keeps workers busy.
-    let http = events.access.iter().filter(|access| access.lane == Lane::Http);
-    let busy: i64 =
-        http.filter_map(|access| Some(access.request_time_us.get()? * i64::from(access.count))).sum();
     let mut start = 0;
     let rows = firsts.into_iter().zip(ends).map(|(first, end)| {
         let own = asked.get(start..end).unwrap_or_default();

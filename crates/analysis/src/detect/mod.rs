@@ -382,10 +382,12 @@ fn classify(picture: &Picture<'_>, found: &mut [Found]) {
             .map(|access| access.count as usize)
             .sum::<usize>();
         let failed: usize = failed.iter().map(|access| access.count as usize).sum();
+        if 2 * refused.max(instant) < failed.max(1) {
+            continue;
+        }
         let served = answered().filter(|access| !access.failed() && access.status != 499);
-        let most_refused = 2 * refused.max(instant) >= failed.max(1);
         let served: usize = served.map(|access| access.count as usize).sum();
-        if !most_refused || 2 * served > failed.max(1) * 3 {
+        if 2 * served > failed.max(1) * 3 {
             continue;
         }
         let short = incident.end_us - incident.start_us <= LONGEST_RESTART_US;
