@@ -17,8 +17,9 @@ use crate::lives::{Death, Lives};
 use crate::place::Places;
 use crate::read::{self, Error};
 use crate::report::{
-    Certainty, Clock, Diagnosis, Endpoint, Extremes, Impact, Incident, Input, Kind, Lines, PolicyInForce,
-    Query, Recovery, Report, Severity, SkippedLine, Time, Tool, Totals, Verdict, Window, WorkerLives,
+    Action, Certainty, Chain, Clock, Correlation, Diagnosis, Endpoint, Extremes, Impact, Incident, Input,
+    Kind, Lines, Link, PolicyInForce, Query, Recovery, Report, Severity, SkippedLine, Time, Tool, Totals,
+    Verdict, Window, WorkerLives,
 };
 use crate::service::Services;
 use crate::{
@@ -510,8 +511,39 @@ fn explain(
 ) -> Incident {
     let own = worker_time::work::services(work.services, picture, found.start_us, found.end_us);
     let scene = queue::Scene { incident: found, picture, services: &own, places };
-    let impact = impact::measure(&scene);
-    let severity = severity(found, &impact);
+    let single = !picture.events.is_thinned(found.start_us, found.end_us);
+    let cost = || {
+        let impact = impact::measure(&scene);
+        let worker_time = (single && !found.isolated)
+            .then(|| worker_time::measure(&scene, &impact.saturation, work.chains))
+            .flatten();
+        (impact, worker_time)
+    };
+    let reason = || {
+        let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
+        let links = link::find(found, picture, work.chains, places);
+        let hold_us = options.hold_us.unwrap_or(recovery::HOLD_US);
+        let actions = action::find(picture, places, found.start_us, found.end_us.saturating_add(hold_us));
+        Reasoned {
+            chains: link::chains::count(&links),
+            diagnosis: cause::diagnose(&measures::measure(found, picture, places, &links)),
+            links,
+            correlations: correlate::correlate(
+                found,
+                picture.events,
+                picture.deaths,
+                picture.facts,
+                picture.window,
+            ),
+            recovery: recovery::judge(found, picture, later.map(|next| next.start_us), &actions, hold_us),
+            actions,
+        }
+    };
+    // A lone failure is noted; there is too little of it to reason about.
+    let ((mut impact, worker_time), reasoned) =
+        rayon::join(cost, || if found.isolated { Reasoned::default() } else { reason() });
+    impact.saturation.blocked_worker_s = worker_time.as_ref().map(|time| time.busy_worker_s);
+    let Reasoned { links, chains, diagnosis, correlations, actions, recovery } = reasoned;
     let mut incident = Incident {
         id: format!("incident-{}", number + 1),
         kind: found.kind,
@@ -519,40 +551,31 @@ fn explain(
         start: Time(found.start_us),
         end: Time(found.end_us),
         ongoing_at_end: picture.window.1 - found.end_us < 30_000_000,
-        severity,
+        severity: severity(found, &impact),
         summary: String::new(),
         detection: found.reasons.clone(),
         impact,
-        worker_time: None,
-        diagnosis: Diagnosis::default(),
-        links: Vec::new(),
-        chains: Vec::new(),
-        correlations: Vec::new(),
-        actions: Vec::new(),
-        recovery: Recovery::default(),
+        worker_time,
+        diagnosis,
+        links,
+        chains,
+        correlations,
+        actions,
+        recovery,
     };
-    // A lone failure is noted; there is too little of it to reason about.
-    let single = !picture.events.is_thinned(found.start_us, found.end_us);
-    if !found.isolated {
-        let later = all.get(number + 1).filter(|next| next.kind == found.kind && !next.isolated);
-        if single {
-            incident.worker_time = worker_time::measure(&scene, &incident.impact.saturation, work.chains);
-        }
-        incident.impact.saturation.blocked_worker_s =
-            incident.worker_time.as_ref().map(|time| time.busy_worker_s);
-        incident.links = link::find(found, picture, work.chains, places);
-        incident.chains = link::chains::count(&incident.links);
-        incident.diagnosis = cause::diagnose(&measures::measure(found, picture, places, &incident.links));
-        incident.correlations =
-            correlate::correlate(found, picture.events, picture.deaths, picture.facts, picture.window);
-        let hold_us = options.hold_us.unwrap_or(recovery::HOLD_US);
-        incident.actions =
-            action::find(picture, places, found.start_us, found.end_us.saturating_add(hold_us));
-        incident.recovery =
-            recovery::judge(found, picture, later.map(|next| next.start_us), &incident.actions, hold_us);
-    }
     incident.summary = summary(found, &incident.impact, &incident.diagnosis);
     incident
+}
+
+/// What is concluded of an incident beside what it cost.
+#[derive(Default)]
+struct Reasoned {
+    links: Vec<Link>,
+    chains: Vec<Chain>,
+    diagnosis: Diagnosis,
+    correlations: Vec<Correlation>,
+    actions: Vec<Action>,
+    recovery: Recovery,
 }
 
 /// What the queue of an incident could not tell.

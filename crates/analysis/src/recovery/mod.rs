@@ -14,6 +14,8 @@ pub mod queue;
 pub mod series;
 pub mod worker_kills;
 
+use rayon::prelude::*;
+
 use crate::action;
 use crate::detect::{Found, Picture};
 use crate::report::{Action, Recovery, Time};
@@ -78,7 +80,7 @@ fn came_back(from: i64, felt: &[Span], until: i64) -> Option<i64> {
 type Track = (&'static dyn Criterion, Series);
 
 fn tracks(after: &After<'_>) -> Vec<Track> {
-    ALL.iter().map(|criterion| (*criterion, criterion.series(after))).collect()
+    ALL.par_iter().map(|criterion| (*criterion, criterion.series(after))).collect()
 }
 
 /// The criteria over one hold.
