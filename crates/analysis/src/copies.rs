@@ -7,7 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rayon::prelude::*;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use stormtrace_logs::format::Source;
 
 use crate::contents::{Content, Contents, Digest, is_fine};
@@ -86,14 +87,20 @@ fn richness(input: &Input) -> u32 {
 /// Copies of fine stamps agree to this, microseconds.
 const FINE_US: i64 = 1000;
 
-/// How closely times must agree. Where both stamp finer than seconds, copies agree to the millisecond: the nodes of a
-/// load balancer that serve the same path in the same second do not. Seconds are in the fingerprint.
-fn step_us(a: &[Content], b: &[Content]) -> i64 {
-    if is_fine(a) && is_fine(b) { FINE_US } else { i64::MAX }
+/// What an input holds, to be compared with what another does.
+#[derive(Clone, Copy)]
+struct Held<'c> {
+    contents: &'c [Content],
+    span: Option<(i64, i64)>,
+    /// It stamps finer than seconds.
+    fine: bool,
 }
 
-fn key(content: &Content, step_us: i64) -> (u64, i64) {
-    (content.fingerprint, content.us.div_euclid(step_us))
+/// What tells a record from others, to the millisecond or not. Where both inputs stamp finer than seconds, copies agree to
+/// the millisecond: the nodes of a load balancer that serve the same path in the same second do not. Seconds are in the
+/// fingerprint.
+fn key(content: &Content, fine: bool) -> (u64, i64) {
+    (content.fingerprint, if fine { content.us.div_euclid(FINE_US) } else { 0 })
 }
 
 struct Accepted {
@@ -103,6 +110,13 @@ struct Accepted {
     own: Vec<bool>,
     contributed: Vec<u64>,
     span: Option<(i64, i64)>,
+    fine: bool,
+}
+
+impl Accepted {
+    fn held(&self) -> Held<'_> {
+        Held { contents: &self.all, span: self.span, fine: self.fine }
+    }
 }
 
 #[allow(clippy::indexing_slicing)] // every index comes from `order`, made from 0..inputs.len()
@@ -112,18 +126,20 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
     for &index in order {
         let contents = std::mem::take(&mut inputs[index].partial.events.contents).list;
         let span = inputs[index].partial.span;
-        let seams: Vec<(usize, Seam)> = accepted
-            .iter()
-            .enumerate()
-            .filter_map(|(at, other)| Some((at, seam(&contents, span, &other.all, other.span)?)))
+        let fine = is_fine(&contents);
+        let here = Held { contents: &contents, span, fine };
+        let kinds: Vec<Option<Kin>> = accepted.par_iter().map(|other| kin(here, other.held())).collect();
+        let kinds = || kinds.iter().enumerate();
+        let seams: Vec<(usize, &Seam)> = kinds()
+            .filter_map(|(at, kin)| match kin {
+                Some(Kin::Seam(seam)) => Some((at, seam)),
+                _ => None,
+            })
             .collect();
-        let relatives: Vec<(usize, usize)> = accepted
-            .iter()
-            .enumerate()
-            // Behind a seam nothing is common, however alike the records are.
-            .filter(|(at, _)| seams.iter().all(|(other, _)| other != at))
-            .filter_map(|(at, other)| {
-                common(&contents, span, &other.all, other.span).map(|agreeing| (at, agreeing))
+        let relatives: Vec<(usize, usize)> = kinds()
+            .filter_map(|(at, kin)| match kin {
+                Some(Kin::Copy(agreeing)) => Some((at, *agreeing)),
+                _ => None,
             })
             .collect();
         // Who holds the record at a place of this input by a seam: the input, and whether the record is its own.
@@ -183,7 +199,7 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
         if !dropped.is_empty() {
             remove(&mut inputs[index].partial.events, &contents, &dropped);
         }
-        accepted.push(Accepted { input: index, all: contents, own, contributed, span });
+        accepted.push(Accepted { input: index, all: contents, own, contributed, span, fine });
     }
 }
 
@@ -278,33 +294,40 @@ impl Seam {
     }
 }
 
+/// What two inputs have in common.
+enum Kin {
+    /// One goes on from the other. Behind a seam nothing is common, however alike the records are.
+    Seam(Seam),
+    /// Copies, with so many agreeing records.
+    Copy(usize),
+}
+
+fn kin(a: Held<'_>, b: Held<'_>) -> Option<Kin> {
+    seam(a, b).map(Kin::Seam).or_else(|| common(a, b).map(Kin::Copy))
+}
+
 /// Where `a` goes on from `b`, or `b` from `a`, with records in both. The seam proves itself by being the same sequence
 /// up to the very end, to the millisecond where both stamp that finely; equal lines of whole seconds may be two events,
 /// so there it must hold more than one kind.
-fn seam(
-    a: &[Content],
-    a_span: Option<(i64, i64)>,
-    b: &[Content],
-    b_span: Option<(i64, i64)>,
-) -> Option<Seam> {
-    let (a_span, b_span) = (a_span?, b_span?);
+fn seam(a: Held<'_>, b: Held<'_>) -> Option<Seam> {
+    let (a_span, b_span) = (a.span?, b.span?);
     let touch = |earlier: (i64, i64), later: (i64, i64)| {
         earlier.0 <= later.0 && earlier.1 <= later.1 && later.0 <= earlier.1 + 1_000_000
     };
+    let fine = a.fine && b.fine;
     let shared = |earlier: &[Content], later: &[Content]| {
-        let step_us = step_us(earlier, later);
-        let part = later.get(..longest_overlap(earlier, later, step_us))?;
+        let part = later.get(..longest_overlap(earlier, later, fine))?;
         let first = part.first()?;
         let several = part.iter().any(|other| other.fingerprint != first.fingerprint);
-        (several || (step_us == FINE_US && is_fine(part))).then_some(part.len())
+        (several || (fine && is_fine(part))).then_some(part.len())
     };
     if touch(b_span, a_span)
-        && let Some(records) = shared(b, a)
+        && let Some(records) = shared(b.contents, a.contents)
     {
         return Some(Seam::Head(records));
     }
     if touch(a_span, b_span)
-        && let Some(records) = shared(a, b)
+        && let Some(records) = shared(a.contents, b.contents)
     {
         return Some(Seam::Tail(records));
     }
@@ -313,9 +336,12 @@ fn seam(
 
 /// The most records that are both the end of `earlier` and the beginning of `later`, to the same instant: two nodes behind
 /// one balancer write alike, but not at once (Knuth, Morris and Pratt).
-fn longest_overlap(earlier: &[Content], later: &[Content], step_us: i64) -> usize {
+fn longest_overlap(earlier: &[Content], later: &[Content], fine: bool) -> usize {
+    // Most differ in the first half of their keys.
     let same = |at: usize, content: &Content| {
-        later.get(at).is_some_and(|other| key(other, step_us) == key(content, step_us))
+        later.get(at).is_some_and(|other| {
+            other.fingerprint == content.fingerprint && key(other, fine) == key(content, fine)
+        })
     };
     // Of each beginning of `later`: its longest end that is a beginning too.
     let mut borders: Vec<usize> = Vec::with_capacity(later.len().min(earlier.len()));
@@ -337,36 +363,37 @@ fn longest_overlap(earlier: &[Content], later: &[Content], step_us: i64) -> usiz
 }
 
 /// The number of agreeing records, if the two are copies.
-fn common(
-    a: &[Content],
-    a_span: Option<(i64, i64)>,
-    b: &[Content],
-    b_span: Option<(i64, i64)>,
-) -> Option<usize> {
-    let (a_span, b_span) = (a_span?, b_span?);
+fn common(a: Held<'_>, b: Held<'_>) -> Option<usize> {
+    let (a_span, b_span) = (a.span?, b.span?);
     let from = a_span.0.max(b_span.0) - 1_000_000;
     let to = a_span.1.min(b_span.1) + 1_000_000;
     if from > to {
         return None;
     }
-    let step_us = step_us(a, b);
-    let inside = |contents: &[Content]| -> FxHashMap<(u64, i64), u32> {
-        let mut counts = FxHashMap::default();
-        for content in contents.iter().filter(|content| (from..=to).contains(&content.us)) {
-            *counts.entry(key(content, step_us)).or_insert(0) += 1;
-        }
-        counts
+    let fine = a.fine && b.fine;
+    let inside = |held: Held<'_>| -> Vec<(u64, i64)> {
+        let contents = held.contents.iter().filter(|content| (from..=to).contains(&content.us));
+        contents.map(|content| key(content, fine)).collect()
     };
     let (left, right) = (inside(a), inside(b));
-    let total =
-        |counts: &FxHashMap<(u64, i64), u32>| counts.values().map(|count| *count as usize).sum::<usize>();
-    let fewest = total(&left).min(total(&right));
-    let whole = fewest == a.len().min(b.len());
+    let fewest = left.len().min(right.len());
+    let whole = fewest == a.contents.len().min(b.contents.len());
     if fewest == 0 || (fewest < FEWEST_COMMON && !whole) {
         return None;
     }
-    let agreeing: usize =
-        left.iter().map(|(key, count)| (*count).min(right.get(key).copied().unwrap_or(0)) as usize).sum();
+    let mut left_over: FxHashMap<(u64, i64), u32> =
+        FxHashMap::with_capacity_and_hasher(left.len(), FxBuildHasher);
+    for key in left {
+        *left_over.entry(key).or_insert(0) += 1;
+    }
+    let found = |key: &(u64, i64)| match left_over.get_mut(key) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
+    };
+    let agreeing = right.into_iter().filter(found).count();
     (agreeing as f64 >= COPY_SHARE * fewest as f64).then_some(agreeing)
 }
 
@@ -388,6 +415,8 @@ fn remove(events: &mut Events, contents: &[Content], dropped: &FxHashSet<u64>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn contents(text: &str) -> Vec<Content> {
@@ -397,6 +426,40 @@ mod tests {
             .collect()
     }
 
+    fn held(contents: &[Content]) -> Held<'_> {
+        Held { contents, span: Some((0, 60_000_000)), fine: is_fine(contents) }
+    }
+
+    proptest! {
+        /// As many agree as the two multisets have in common, whichever is asked first.
+        #[test]
+        fn what_is_common_is_counted(
+            kinds in proptest::collection::vec((0u64..4, 0i64..3, any::<bool>(), any::<bool>()), 0..40), fine in any::<bool>(),
+        ) {
+            let side = |which: fn(&(u64, i64, bool, bool)) -> bool| -> Vec<Content> {
+                let own = kinds.iter().filter(|kind| which(kind));
+                own.map(|(fingerprint, ms, ..)| {
+                    Content { us: 5_000_000 + ms * 1000 + i64::from(fine), fingerprint: *fingerprint, line: 1 }
+                }).collect()
+            };
+            let (a, b) = (side(|kind| kind.2), side(|kind| kind.3));
+            let both_fine = is_fine(&a) && is_fine(&b);
+            let mut rest: Vec<_> = b.iter().map(|content| key(content, both_fine)).collect();
+            let mut expected = 0;
+            for content in &a {
+                if let Some(at) = rest.iter().position(|other| *other == key(content, both_fine)) {
+                    rest.swap_remove(at);
+                    expected += 1;
+                }
+            }
+            let found = common(held(&a), held(&b));
+            prop_assert_eq!(found, common(held(&b), held(&a)));
+            let fewest = a.len().min(b.len());
+            let copies = fewest > 0 && expected as f64 >= COPY_SHARE * fewest as f64;
+            prop_assert_eq!(found, copies.then_some(expected));
+        }
+    }
+
     #[test]
     fn a_seam_agrees_to_the_millisecond() {
         let at = |offset_us: i64| -> Vec<Content> {
@@ -404,11 +467,10 @@ mod tests {
                 .map(|s| Content { us: s * 1_000_000 + offset_us, fingerprint: s as u64, line: 1 })
                 .collect()
         };
-        let (one, other) = (at(210_000), at(730_000));
-        let span = Some((0, 60_000_000));
-        assert!(seam(&one, span, &other, span).is_none());
-        assert!(seam(&one, span, &at(210_000), span).is_some_and(|seam| seam.records() == 50));
-        assert!(seam(&one, span, &at(0), span).is_some());
+        let (one, other, same, coarse) = (at(210_000), at(730_000), at(210_000), at(0));
+        assert!(seam(held(&one), held(&other)).is_none());
+        assert!(seam(held(&one), held(&same)).is_some_and(|seam| seam.records() == 50));
+        assert!(seam(held(&one), held(&coarse)).is_some());
     }
 
     #[test]
@@ -423,7 +485,7 @@ mod tests {
             ("abc", "abc", 3),
         ] {
             assert_eq!(
-                longest_overlap(&contents(earlier), &contents(later), i64::MAX),
+                longest_overlap(&contents(earlier), &contents(later), false),
                 records,
                 "{earlier} {later}"
             );

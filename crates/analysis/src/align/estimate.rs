@@ -295,8 +295,8 @@ fn nearest(pairs: &[Pair], estimate: &Estimate) -> Vec<Pair> {
 }
 
 fn median(values: &mut [i64]) -> i64 {
-    values.sort_unstable();
-    values.get(values.len() / 2).copied().unwrap_or(0)
+    let middle = values.len() / 2;
+    if values.is_empty() { 0 } else { *values.select_nth_unstable(middle).1 }
 }
 
 /// Theil-Sen slope, where Kendall's test (z > 4) says that there is one and it moves the clock by more than its stamps
@@ -317,8 +317,11 @@ fn drift(near: &[Pair], resolution_us: i64) -> Option<Drift> {
     }
     let n = sample.len() as f64;
     let z = concordance.abs() as f64 / (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
-    slopes.sort_by(f64::total_cmp);
-    let rate = *slopes.get(slopes.len() / 2)?;
+    if slopes.is_empty() {
+        return None;
+    }
+    let middle = slopes.len() / 2;
+    let rate = *slopes.select_nth_unstable_by(middle, f64::total_cmp).1;
     let (first, last) = (sample.first()?.at_us, sample.last()?.at_us);
     let moved_us = rate.abs() * (last - first) as f64;
     let significant = n >= 10.0 && z > 4.0 && moved_us > resolution_us.max(SECOND_US / 10) as f64;
