@@ -307,8 +307,8 @@ Mon 2026-11-23 18:24:42.470408 UTC [s=c62;i=9c2;b=0;m=1;t=660f5b522bc08;x=1]
 
 /// The time in the cursor `[s=…;t=HEX;x=…]` that ends the first line of a verbose entry, µs since 1970.
 fn cursor_time(line: &[u8]) -> Option<i64> {
-    let cursor = line.get(memmem::find(line.get(..line.len().min(80))?, b" [s=")?..)?.trim_ascii_end();
-    let cursor = cursor.strip_suffix(b"]")?;
+    let line = line.trim_ascii_end().strip_suffix(b"]")?;
+    let cursor = line.get(memmem::find(line.get(..line.len().min(80))?, b" [s=")?..)?;
     let field = cursor.split(|byte| *byte == b';').find_map(|field| field.strip_prefix(b"t="))?;
     i64::from_str_radix(std::str::from_utf8(field).ok()?, 16).ok()
 }

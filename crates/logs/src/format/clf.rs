@@ -88,13 +88,20 @@ pub(super) struct Entry<'a> {
     pub tail: &'a [u8],
 }
 
+/// Where the next ` [` begins.
+fn blank_and_bracket(line: &[u8], from: usize) -> Option<usize> {
+    let brackets = memchr::memchr_iter(b'[', line.get(from..)?).map(|at| from + at);
+    let mut blanks = brackets.filter_map(|at| at.checked_sub(1)).filter(|at| *at >= from);
+    blanks.find(|at| line.get(*at) == Some(&b' '))
+}
+
 /// Reads a line in the common log format; `None` if it is none.
 pub(super) fn read(line: &[u8]) -> Option<Entry<'_>> {
     let line = line.trim_ascii_end();
     let mut from = 0;
     // A user's name may hold brackets: the stamp is the first that is one.
     let (head, stamp, rest) = loop {
-        let at = from + memmem::find(line.get(from..)?, b" [")?;
+        let at = blank_and_bracket(line, from)?;
         let stamp = line.get(at + 2..at + 28).and_then(time_local);
         match (stamp, line.get(at + 28..).and_then(|rest| rest.strip_prefix(b"] "))) {
             (Some(stamp), Some(rest)) => break (line.get(..at)?, stamp, rest),

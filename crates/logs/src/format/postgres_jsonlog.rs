@@ -62,8 +62,8 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
         );
     }
     let score = f64::from(good) / f64::from(total.max(1));
-    let records = sample.lines.iter().any(|line| memmem::find(line, b"\"error_severity\":").is_some());
-    (records && score >= 0.3).then(|| Claim { format: Box::new(JsonLog), score })
+    let records = || sample.lines.iter().any(|line| memmem::find(line, b"\"error_severity\":").is_some());
+    (score >= 0.3 && records()).then(|| Claim { format: Box::new(JsonLog), score })
 }
 
 /// A line that CloudNativePG's instance manager writes about itself.

@@ -91,6 +91,8 @@ pub struct Json {
 /// Claims the JSON of sysstat's tools by their statistics.
 #[must_use]
 pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
+    // They are read alike.
+    let score = score_records(&Json { name: "mpstat" }, sample)?;
     let says = |what: &[u8]| sample.lines.iter().take(100).any(|line| memmem::find(line, what).is_some());
     let name = if says(b"\"avg-cpu\":") || says(b"\"disk_device\":") {
         "iostat"
@@ -99,9 +101,7 @@ pub fn detect(sample: &Sample<'_>, _context: &Context) -> Option<Claim> {
     } else {
         "mpstat"
     };
-    let format = Json { name };
-    let score = score_records(&format, sample)?;
-    Some(Claim { format: Box::new(format), score })
+    Some(Claim { format: Box::new(Json { name }), score })
 }
 
 /// `{"sysstat": …` with all its hosts in one line.

@@ -39,7 +39,8 @@ pub(super) fn read(line: &[u8], memory: &mut Memory, _hints: &Hints) -> Option<S
         object.get("CPUPerc")?;
         return Some(of_limit(object.get("MemPerc")?.as_str()?.as_bytes(), memory));
     }
-    if memmem::find(line, b"MEM USAGE / LIMIT").is_some() && memmem::find(line, b"CPU %").is_some() {
+    let has = |name: &[u8]| memmem::find(line, name).is_some();
+    if memchr::memchr(b'%', line).is_some() && has(b"MEM USAGE / LIMIT") && has(b"CPU %") {
         memory.section = "docker-stats";
         memory.columns = fields(line).map(|field| String::from_utf8_lossy(field).into_owned()).collect();
         return Some(Said::Nothing);

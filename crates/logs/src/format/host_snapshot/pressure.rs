@@ -68,7 +68,9 @@ pub(super) fn resource(line: &[u8]) -> Option<&'static str> {
 
 /// Reads a line of pressure, which may have its path in front.
 pub(super) fn read(line: &[u8], memory: &mut Memory, hints: &Hints) -> Option<Said> {
-    let at = memmem::find(line, b" avg10=")?.checked_sub(4)?;
+    let mut signs = memchr::memchr_iter(b'=', line);
+    let at = signs.find(|at| line.get(..*at).is_some_and(|name| name.ends_with(b" avg10")))?;
+    let at = at.checked_sub(b"some avg10".len())?;
     let (before, line) = line.split_at_checked(at)?;
     let mut parts = tokens(line);
     let kind = parts.next()?;

@@ -304,7 +304,7 @@ pub(super) fn stamp_line(line: &[u8]) -> Option<Stamp> {
     let end = line.iter().rposition(|byte| !decoration(byte))?;
     let inner = line.get(start..=end)?;
     // `\watch` centres its line over the table, behind the title if there is one.
-    let watched = memmem::find(inner, b" (every ").is_some() && inner.ends_with(b"s)");
+    let watched = inner.ends_with(b"s)") && memmem::find(inner, b" (every ").is_some();
     // Cells of a table are never that short and dressed like this.
     if inner.len() > 200 || (start > 8 && inner.first() != Some(&b'E') && !watched) {
         return None;
