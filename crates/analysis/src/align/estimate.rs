@@ -72,10 +72,9 @@ impl Estimate {
     /// The offset at a time of the source, µs.
     #[must_use]
     pub fn at(&self, source_us: i64) -> i64 {
-        let drifted = self.drift.map_or(0.0, |drift| {
-            drift.rate * (source_us.saturating_sub(self.offset_us).saturating_sub(drift.middle_us)) as f64
-        });
-        self.offset_us.saturating_add(drifted.round() as i64)
+        let Some(drift) = self.drift else { return self.offset_us };
+        let from_middle_us = source_us.saturating_sub(self.offset_us).saturating_sub(drift.middle_us);
+        self.offset_us.saturating_add((drift.rate * from_middle_us as f64).round() as i64)
     }
 }
 
@@ -271,12 +270,17 @@ fn refine(pairs: &[Pair], mode_us: i64, resolution_us: i64) -> Estimate {
         let offset_us = median(&mut rests);
         let mut deviations: Vec<i64> = rests.iter().map(|rest| (rest - offset_us).abs()).collect();
         let sigma_us = (median(&mut deviations) as f64 * MAD_TO_SIGMA).round() as i64;
+        let settled = (offset_us, drift) == (estimate.offset_us, estimate.drift);
         estimate = Estimate {
             offset_us,
             uncertainty_us: sigma_us.max(resolution_us),
             pairs: near.len() as u64,
             drift,
         };
+        // The next round would find the same pairs.
+        if settled {
+            break;
+        }
     }
     estimate
 }
