@@ -46,6 +46,7 @@ pub fn detect(head: &[u8], name: &str, context: &Context) -> Option<Detected> {
     }
     let name = name.to_ascii_lowercase();
     let name = container::base_name(&name);
+    let head = Head::of(head);
     let mut best: Option<Detected> = None;
     let mut others: Vec<RunnerUp> = Vec::new();
     for carrier in carrier::ALL {
@@ -103,6 +104,7 @@ pub fn detect_as(head: &[u8], name: &str, context: &Context, wanted: &Wanted) ->
             .strip_prefix(wanted.format.as_str())
             .is_some_and(|variant| variant.is_empty() || variant.starts_with(':'))
     };
+    let head = Head::of(head);
     let mut best: Option<Detected> = None;
     for carrier in carrier::ALL {
         let told = wanted.carrier.as_deref().map(|told| told == carrier.name());
@@ -138,10 +140,29 @@ pub fn detect_as(head: &[u8], name: &str, context: &Context, wanted: &Wanted) ->
     best
 }
 
+/// The first bytes of an input, up to the end of a line.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    text: &'a [u8],
+    /// Ends of lines in it.
+    newlines: usize,
+}
+
+impl<'a> Head<'a> {
+    pub(crate) fn of(head: &'a [u8]) -> Self {
+        // The last line may be cut by the sample's end; leave it out unless it is the only one.
+        let text = match memchr::memrchr(b'\n', head) {
+            Some(at) if head.len() >= SAMPLE_BYTES => head.get(..at).unwrap_or(head),
+            _ => head.strip_suffix(b"\n").unwrap_or(head),
+        };
+        Head { text, newlines: memchr::memchr_iter(b'\n', text).count() }
+    }
+}
+
 /// The first entries, at most `limit`, with cleaned payloads, and the share that `carrier` understands; `None` if that is
 /// too small.
 pub(crate) fn peel_sample<'a>(
-    head: &'a [u8],
+    head: Head<'a>,
     carrier: &dyn Carrier,
     limit: usize,
 ) -> Option<(Vec<Peeled<'a>>, f64)> {
@@ -152,18 +173,14 @@ pub(crate) fn peel_sample<'a>(
 /// The first entries, the share that `carrier` understands, and whether that is enough to be taken for it; where it can no
 /// longer be, the rest is looked at only if it is `asked` for.
 fn peel_entries<'a>(
-    head: &'a [u8],
+    head: Head<'a>,
     carrier: &dyn Carrier,
     limit: usize,
     asked: bool,
 ) -> (Vec<Peeled<'a>>, f64, bool) {
-    // The last line may be cut by the sample's end; leave it out unless it is the only one.
-    let complete = match memchr::memrchr(b'\n', head) {
-        Some(at) if head.len() >= SAMPLE_BYTES => head.get(..at).unwrap_or(head),
-        _ => head.strip_suffix(b"\n").unwrap_or(head),
-    };
+    let complete = head.text;
     // Entries not yet looked at, at most: that of the line before is, with each line.
-    let mut left = memchr::memchr_iter(b'\n', complete).count() + 2;
+    let mut left = head.newlines + 2;
     let (mut tried, mut good) = (0u32, 0u32);
     let mut lines = Vec::new();
     let mut start = 0;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use memchr::memmem;
 
 use crate::carrier::{self, About, Carrier, Peeled};
-use crate::detect::{Detected, peel_sample};
+use crate::detect::{Detected, Head, peel_sample};
 use crate::format::{
     ALL, Claim, Context, Format, Memory, Raw, Sample, Source, kernel, nginx_access, nginx_error, odoo,
     postgres_stderr,
@@ -111,17 +111,20 @@ pub fn find(head: &[u8], name: &str, context: &Context, detected: Option<&Detect
     }
     let known = detected.map(|found| [found.carrier]);
     let carriers: &[&'static dyn Carrier] = known.as_ref().map_or(carrier::ALL, |one| one);
+    let head = Head::of(head);
     carriers.iter().find_map(|carrier| with_carrier(head, name, context, *carrier, detected))
 }
 
 fn with_carrier(
-    head: &[u8],
+    head: Head<'_>,
     name: &str,
     context: &Context,
     carrier: &'static dyn Carrier,
     detected: Option<&Detected>,
 ) -> Option<Routes> {
-    let (entries, _) = peel_sample(head, carrier, usize::MAX)?;
+    // Without a carrier no line names its program: all are one's, of which so many are looked at.
+    let most = if carrier.is_plain() { SAMPLE_LINES } else { usize::MAX };
+    let (entries, _) = peel_sample(head, carrier, most)?;
     let mut groups: BTreeMap<Vec<u8>, Vec<Cow<'_, [u8]>>> = BTreeMap::new();
     for Peeled { payload, program, .. } in entries {
         let program = program.map(Cow::into_owned).unwrap_or_default();
