@@ -552,9 +552,30 @@ impl LogFormat {
     /// Reads one line. `outer` stands in for the time if the format does not log it.
     #[must_use]
     pub fn read<'a>(&self, line: &'a [u8], outer: Option<Stamp>) -> Option<AccessRecord<'a>> {
+        if !self.can_begin(line) {
+            return None;
+        }
         let mut fields = Fields::default();
         self.read_next(line, outer, &mut Times::default(), &mut fields)?;
         Some(fields.record)
+    }
+
+    /// False where the line's beginning tells already that it is none. Detection tries many formats on many lines, of which
+    /// hardly any fits.
+    fn can_begin(&self, line: &[u8]) -> bool {
+        let Body::Text { pieces, .. } = &self.body else { return true };
+        match pieces.as_slice() {
+            _ if self.escape != Escape::Default => true,
+            [Piece::Literal(literal), ..] => strip_literal(line, literal).is_some(),
+            // As `open_extent` has it: no later blank can be its end.
+            [Piece::Value { class: Class::Token, quoted: false, .. }, Piece::Literal(literal), ..]
+                if literal.first() == Some(&b' ') =>
+            {
+                let end = memchr2(b' ', b'\t', line);
+                end.and_then(|end| strip_literal(line.get(end..)?, literal)).is_some()
+            }
+            _ => true,
+        }
     }
 
     /// Reads the next of many lines into `fields`, which hold nothing yet.
