@@ -22,7 +22,8 @@ const BEAT_US: i64 = 4 * SECOND_US;
 pub struct Replay {
     /// Requests between arrival and end at nginx; empty without `$request_time`.
     pub in_flight: Level,
-    /// Requests between their connection and the end of their work, ghosts included; empty without `$request_time`.
+    /// Requests between their connection and the end of their work, ghosts included; empty without `$request_time`, and where
+    /// nothing is known of the workers.
     pub in_system: Level,
     /// Workers at work by their own lines and kills; empty without those.
     pub working: Level,
