@@ -94,7 +94,8 @@ fn differences_at_the_mode(pairs: &[Pair], at_first: usize) -> Option<Vec<i64>> 
     let mut most_pairs = bins.most_pairs(at_first);
     loop {
         let is_full = |bin: i64| bins.pairs_from(bin) >= most_pairs;
-        let near = |pair: &&Pair| is_full(bin_of(pair)) || is_full(bin_of(pair) - 1);
+        let in_full: Vec<bool> = bins.all().map(|bin| is_full(bin) || is_full(bin - 1)).collect();
+        let near = |pair: &&Pair| bins.number(bin_of(pair)).and_then(|at| in_full.get(at)) == Some(&true);
         let mut sorted: Vec<Pair> = pairs.iter().filter(near).copied().collect();
         // By whole seconds: what has the same bin needs no order.
         sort_by_time(&mut sorted, bin_of);
@@ -153,6 +154,10 @@ impl Bins {
         bins
     }
 
+    fn all(&self) -> impl Iterator<Item = i64> {
+        (self.first..).take(self.counts.len())
+    }
+
     fn number(&self, bin: i64) -> Option<usize> {
         usize::try_from(bin.checked_sub(self.first)?).ok()
     }
@@ -166,8 +171,7 @@ impl Bins {
 
     /// So many pairs or more are in that many windows, and perhaps in others too.
     fn most_pairs(&self, windows: usize) -> usize {
-        let mut pairs: Vec<usize> =
-            (self.first..).take(self.counts.len()).map(|bin| self.pairs_from(bin)).collect();
+        let mut pairs: Vec<usize> = self.all().map(|bin| self.pairs_from(bin)).collect();
         let Some(last) = windows.min(pairs.len()).checked_sub(1) else { return 1 };
         let (_, least, _) = pairs.select_nth_unstable_by(last, |a, b| b.cmp(a));
         (*least).max(1)
