@@ -102,8 +102,12 @@ impl Format for Vmstat {
         }
         let headed = !memory.columns.is_empty();
         // More than any vmstat has.
-        let count = tokens(line).take(64).count();
-        let dated = tokens(line).nth(count.saturating_sub(2)).is_some_and(|token| token.contains(&b'-'));
+        let (mut count, mut last_but_one, mut last) = (0usize, b"".as_slice(), b"".as_slice());
+        for token in tokens(line).take(64) {
+            (last_but_one, last) = (last, token);
+            count += 1;
+        }
+        let dated = last_but_one.contains(&b'-');
         let numbers = if dated { count.saturating_sub(2) } else { count };
         let columns = if headed { &memory.columns } else { &self.columns };
         let known = if columns.is_empty() { (17..=18).contains(&numbers) } else { numbers == columns.len() };
