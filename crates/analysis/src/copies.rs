@@ -128,20 +128,16 @@ fn settle_source(inputs: &mut [Input], order: &[usize], standings: &mut [Standin
         let span = inputs[index].partial.span;
         let fine = is_fine(&contents);
         let here = Held { contents: &contents, span, fine };
-        let kinds: Vec<Option<Kin>> = accepted.par_iter().map(|other| kin(here, other.held())).collect();
-        let kinds = || kinds.iter().enumerate();
-        let seams: Vec<(usize, &Seam)> = kinds()
-            .filter_map(|(at, kin)| match kin {
-                Some(Kin::Seam(seam)) => Some((at, seam)),
-                _ => None,
-            })
-            .collect();
-        let relatives: Vec<(usize, usize)> = kinds()
-            .filter_map(|(at, kin)| match kin {
-                Some(Kin::Copy(agreeing)) => Some((at, *agreeing)),
-                _ => None,
-            })
-            .collect();
+        let kinship: Vec<Option<Kin>> = accepted.par_iter().map(|other| kin(here, other.held())).collect();
+        let mut seams: Vec<(usize, Seam)> = Vec::new();
+        let mut relatives: Vec<(usize, usize)> = Vec::new();
+        for (at, kin) in kinship.into_iter().enumerate() {
+            match kin {
+                Some(Kin::Seam(seam)) => seams.push((at, seam)),
+                Some(Kin::Copy(agreeing)) => relatives.push((at, agreeing)),
+                None => {}
+            }
+        }
         // Who holds the record at a place of this input by a seam: the input, and whether the record is its own.
         let in_seam = |at: usize| {
             seams.iter().find_map(|(other, seam)| {

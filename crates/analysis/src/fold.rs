@@ -173,7 +173,7 @@ impl Partial {
             self.thin(more);
         }
         // Texts that nothing names any longer stay behind, once they are many.
-        if self.level > 0 && self.events.texts.count() >= FEW_TEXTS {
+        if self.events.texts.count() >= FEW_TEXTS {
             let events = std::mem::take(&mut self.events);
             self.statements = Statements::default();
             self.events.append(events);

@@ -10,7 +10,7 @@ use crate::events::{Access, Events, Lane, PostgresFact};
 use crate::place::Places;
 use crate::report::{Endpoint, Query};
 use crate::route::{route, write_route};
-use crate::statistics::weighted_quantiles_of;
+use crate::statistics::{weighted_quantile_of, weighted_quantiles_of};
 use crate::took::Took;
 use crate::waits::Waits;
 
@@ -161,8 +161,8 @@ fn endpoint(events: &Events, first: &Access, own: &[Asked], busy: i64) -> Endpoi
     times.extend(timed(false));
     let ms = |us: Option<i64>| us.map(|us| us as f64 / 1e3);
     let (inside, outside) = times.split_at_mut(in_incidents);
-    let ([incident_p95], [baseline_p95]) =
-        (weighted_quantiles_of(inside, [0.95]), weighted_quantiles_of(outside, [0.95]));
+    let (incident_p95, baseline_p95) =
+        (weighted_quantile_of(inside, 0.95), weighted_quantile_of(outside, 0.95));
     let [p50, p95, p99, most] = weighted_quantiles_of(&mut times, [0.5, 0.95, 0.99, 1.0]);
     let busy_here: i64 = times.iter().map(|(us, count)| us * i64::from(*count)).sum();
     Endpoint {

@@ -91,9 +91,9 @@ pub fn estimate(pairs: &[Pair], resolution_us: i64) -> Option<Estimate> {
 /// The differences at the offset that stands out. So many windows are looked at to begin with: those with the most pairs.
 fn differences_at_the_mode(pairs: &[Pair], at_first: usize) -> Option<Vec<i64>> {
     let bins = Bins::of(pairs);
-    let mut most_pairs = bins.most_pairs(at_first);
+    let mut at_least = bins.pairs_of_fullest(at_first);
     loop {
-        let is_full = |bin: i64| bins.pairs_from(bin) >= most_pairs;
+        let is_full = |bin: i64| bins.pairs_from(bin) >= at_least;
         let in_full: Vec<bool> = bins.all().map(|bin| is_full(bin) || is_full(bin - 1)).collect();
         let near = |pair: &&Pair| bins.number(bin_of(pair)).and_then(|at| in_full.get(at)) == Some(&true);
         let mut sorted: Vec<Pair> = pairs.iter().filter(near).copied().collect();
@@ -112,8 +112,8 @@ fn differences_at_the_mode(pairs: &[Pair], at_first: usize) -> Option<Vec<i64>> 
             .unwrap_or(0);
         // As many records as there are pairs is the most that can match: windows with fewer pairs than the runner-up has
         // records change nothing.
-        if most_pairs > second + 1 {
-            most_pairs = second + 1;
+        if at_least > second + 1 {
+            at_least = second + 1;
             continue;
         }
         let lead = best.matched.saturating_sub(second) as f64;
@@ -170,7 +170,7 @@ impl Bins {
     }
 
     /// So many pairs or more are in that many windows, and perhaps in others too.
-    fn most_pairs(&self, windows: usize) -> usize {
+    fn pairs_of_fullest(&self, windows: usize) -> usize {
         let mut pairs: Vec<usize> = self.all().map(|bin| self.pairs_from(bin)).collect();
         let Some(last) = windows.min(pairs.len()).checked_sub(1) else { return 1 };
         let (_, least, _) = pairs.select_nth_unstable_by(last, |a, b| b.cmp(a));

@@ -82,6 +82,22 @@ fn in_flight(flights: &[Span], span: Span) -> Option<Vec<f64>> {
     Some(busy)
 }
 
+/// What was taken of the workers' time.
+struct Taken {
+    workers: u32,
+    /// Mean number of requests in flight in each step.
+    busy: Vec<f64>,
+    /// As in [`Flights`].
+    fire: f64,
+}
+
+/// `None` where no request has a time, or the number of workers is not known.
+fn taken(after: &After<'_>, span: Span) -> Option<Taken> {
+    let workers = after.picture.facts.workers.filter(|workers| *workers > 0)?;
+    let Flights { spans, fire } = flights(after, span);
+    Some(Taken { workers, busy: in_flight(&spans, span)?, fire })
+}
+
 /// The access log has lines in both halves of a span.
 fn speaks(after: &After<'_>, span: Span) -> bool {
     let middle = span.0 + (span.1 - span.0) / 2;
@@ -141,18 +157,14 @@ impl Criterion for Queue {
 
     fn series(&self, after: &After<'_>) -> Series {
         let span = after.rest();
-        let Some(workers) = after.picture.facts.workers.filter(|workers| *workers > 0) else {
-            return Series::absent();
-        };
-        let flights = flights(after, span);
-        let Some(busy) = in_flight(&flights.spans, span) else {
+        let Some(Taken { workers, busy, fire }) = taken(after, span) else {
             return Series::absent();
         };
         let samples = busy.iter().enumerate().map(|(step, busy)| {
             let us = span.0 + i64::try_from(step).unwrap_or(0) * STEP_US;
             (us, *busy / f64::from(workers))
         });
-        let mut bad: Vec<Span> = over(samples, flights.fire, LOW);
+        let mut bad: Vec<Span> = over(samples, fire, LOW);
         bad.extend(
             after
                 .http(span)
@@ -164,9 +176,7 @@ impl Criterion for Queue {
     }
 
     fn bound(&self, after: &After<'_>, window: Span) -> Bound {
-        let workers = after.picture.facts.workers.unwrap_or(0);
-        let busy = || in_flight(&flights(after, window).spans, window);
-        let Some(busy) = (workers > 0).then(busy).flatten() else {
+        let Some(Taken { workers, busy, .. }) = taken(after, window) else {
             return Bound { detail: "no request time or number of workers".to_owned(), ..Bound::default() };
         };
         let most = busy.iter().copied().fold(0.0, f64::max) / f64::from(workers);

@@ -90,9 +90,8 @@ pub(super) struct Entry<'a> {
 
 /// Where the next ` [` begins.
 fn blank_and_bracket(line: &[u8], from: usize) -> Option<usize> {
-    let brackets = memchr::memchr_iter(b'[', line.get(from..)?).map(|at| from + at);
-    let mut blanks = brackets.filter_map(|at| at.checked_sub(1)).filter(|at| *at >= from);
-    blanks.find(|at| line.get(*at) == Some(&b' '))
+    let mut brackets = memchr::memchr_iter(b'[', line.get(from + 1..)?);
+    brackets.find(|at| line.get(from + at) == Some(&b' ')).map(|at| from + at)
 }
 
 /// Reads a line in the common log format; `None` if it is none.

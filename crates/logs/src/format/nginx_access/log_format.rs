@@ -307,6 +307,12 @@ fn follows(pieces: &[Piece], escape: Escape, input: &[u8]) -> bool {
     }
 }
 
+/// Length of the word at the start of `input`, and what follows the literal that has to stand behind it.
+fn word_before<'a>(literal: &[u8], input: &'a [u8]) -> Option<(usize, &'a [u8])> {
+    let end = memchr2(b' ', b'\t', input)?;
+    Some((end, strip_literal(input.get(end..)?, literal)?))
+}
+
 /// Length of an open value at the start of `input`, given what comes after it.
 fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], input: &[u8]) -> Option<usize> {
     let found = match after {
@@ -314,8 +320,7 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
         [Piece::Literal(literal), following @ ..]
             if class == Class::Token && !quoted && literal.first() == Some(&b' ') =>
         {
-            let end = memchr2(b' ', b'\t', input)?;
-            let rest = strip_literal(input.get(end..)?, literal)?;
+            let (end, rest) = word_before(literal, input)?;
             return follows(following, escape, rest).then_some(end);
         }
         [] => Some(input.len()),
@@ -564,15 +569,16 @@ impl LogFormat {
     /// hardly any fits.
     fn can_begin(&self, line: &[u8]) -> bool {
         let Body::Text { pieces, .. } = &self.body else { return true };
+        // Elsewhere values may be empty, and the blanks about them gone.
+        if self.escape != Escape::Default {
+            return true;
+        }
         match pieces.as_slice() {
-            _ if self.escape != Escape::Default => true,
             [Piece::Literal(literal), ..] => strip_literal(line, literal).is_some(),
-            // As `open_extent` has it: no later blank can be its end.
             [Piece::Value { class: Class::Token, quoted: false, .. }, Piece::Literal(literal), ..]
                 if literal.first() == Some(&b' ') =>
             {
-                let end = memchr2(b' ', b'\t', line);
-                end.and_then(|end| strip_literal(line.get(end..)?, literal)).is_some()
+                word_before(literal, line).is_some()
             }
             _ => true,
         }
