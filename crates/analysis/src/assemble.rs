@@ -22,6 +22,7 @@ use crate::report::{
     Verdict, Window, WorkerLives,
 };
 use crate::service::Services;
+use crate::time_order::sort_neighbours;
 use crate::{
     action, align, copies, correlate, extremes, finding, gaps, impact, interval, link, policy, queue,
     recovery, thin, timeline, worker_time,
@@ -284,8 +285,8 @@ fn sort(events: &mut Events, inputs: &[read::Input]) {
     let rank = |input: u32| ranks.get(input as usize).copied().unwrap_or(usize::MAX);
     let Events { access, served, odoo, nginx, postgres, .. } = &mut *events;
     rayon::scope(|scope| {
-        scope.spawn(|_| access.sort_by_key(|event| (event.end_us, rank(event.input), event.line)));
-        scope.spawn(|_| served.sort_by_key(|event| (event.end_us, rank(event.input), event.line)));
+        scope.spawn(|_| sort_neighbours(access, |event| (event.end_us, rank(event.input), event.line)));
+        scope.spawn(|_| sort_neighbours(served, |event| (event.end_us, rank(event.input), event.line)));
         scope.spawn(|_| odoo.sort_by_key(|event| (event.us, rank(event.input), event.line)));
         scope.spawn(|_| nginx.sort_by_key(|event| (event.us, rank(event.input), event.line)));
         scope.spawn(|_| postgres.sort_by_key(|event| (event.us, rank(event.input), event.line)));

@@ -50,6 +50,9 @@ pub struct Contents {
     /// So many that are in neither the list nor the digests.
     #[serde(skip)]
     counted: usize,
+    /// So many were added.
+    #[serde(skip)]
+    arrived: usize,
 }
 
 impl Contents {
@@ -61,6 +64,7 @@ impl Contents {
     /// Adds the next record.
     #[inline]
     pub fn push(&mut self, content: Content) {
+        self.arrived += 1;
         if self.only_counted {
             self.counted += 1;
         } else if self.level == 0 {
@@ -86,6 +90,7 @@ impl Contents {
 
     /// Adds those of what follows in the same input, and leaves nothing there but the memory of its list.
     pub fn append(&mut self, later: &mut Contents) {
+        let arrived = self.arrived + later.arrived;
         let nothing =
             self.list.is_empty() && self.digests.is_empty() && self.last.is_none() && self.counted == 0;
         if nothing && self.level <= later.level {
@@ -102,6 +107,7 @@ impl Contents {
                 self.digests.entry(stretch).or_default().add(digest);
             }
         }
+        self.arrived = arrived;
         *later = Contents { list: std::mem::take(&mut later.list), ..Contents::default() };
     }
 
@@ -136,6 +142,12 @@ impl Contents {
     #[must_use]
     pub fn level(&self) -> u8 {
         self.level
+    }
+
+    /// How many were added here, and not read from a summary.
+    #[must_use]
+    pub fn arrived(&self) -> usize {
+        self.arrived
     }
 
     /// Number of records that are not summed up.

@@ -66,7 +66,32 @@ pub struct Partial {
     /// Records in them, as last counted.
     #[serde(skip)]
     spared_records: usize,
+    /// What the parts of this whole held before they were thinned out.
+    #[serde(skip)]
+    met: Met,
+    /// Records that others stood for when they came.
+    #[serde(skip)]
+    stood_for: usize,
+    /// The level at which the requests are thinned out, each of those that came since as well.
+    #[serde(skip)]
+    thinned: u8,
+    /// Where requests stand is to be found anew.
+    #[serde(skip)]
+    moved: bool,
+    /// It was thinned out before it held too many records, because it was sure to.
+    #[serde(skip)]
+    foreseen: bool,
 }
+
+/// Records, and contents: an input may be full of what no event is made of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Met {
+    records: usize,
+    contents: usize,
+}
+
+/// This part of an input foretells how much the whole will hold.
+const PART_FORETELLING: u64 = 16;
 
 /// So many texts are not worth a look at which of them are still named.
 const FEW_TEXTS: usize = 10_000;
@@ -82,13 +107,23 @@ pub struct Keep {
     pub room: Arc<Room>,
     /// There is no other input: what would find its copies is not kept.
     pub alone: bool,
+    /// How many bytes will come, where that is known and they can be read again.
+    pub bytes: Option<u64>,
+}
+
+impl Keep {
+    /// An input that holds more than so many is thinned out, whatever the others hold.
+    fn too_many(&self) -> u64 {
+        self.room.most.max(self.most as u64)
+    }
 }
 
 /// How many records were met in all inputs, by the threads that read them. Nothing is thinned out while they are few; once
 /// they are many every input is held to its share, and those read before that are at the end.
 #[derive(Debug, Default)]
 pub struct Room {
-    met: AtomicU64,
+    records: AtomicU64,
+    contents: AtomicU64,
     most: u64,
 }
 
@@ -96,13 +131,25 @@ impl Room {
     /// Room for so many.
     #[must_use]
     pub fn new(most: u64) -> Self {
-        Room { met: AtomicU64::new(0), most }
+        Room { most, ..Room::default() }
     }
 
     /// Whether there are more.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.met.load(Ordering::Relaxed) > self.most
+        [&self.records, &self.contents].iter().any(|met| met.load(Ordering::Relaxed) > self.most)
+    }
+
+    /// The sums depend on nothing but the inputs: each is of what every part of them adds to.
+    fn add(&self, met: Met) {
+        self.records.fetch_add(met.records as u64, Ordering::Relaxed);
+        self.contents.fetch_add(met.contents as u64, Ordering::Relaxed);
+    }
+
+    /// Forgets an input that will be read once more.
+    pub fn forget(&self, input: &Partial) {
+        self.records.fetch_sub(input.met.records as u64, Ordering::Relaxed);
+        self.contents.fetch_sub(input.met.contents as u64, Ordering::Relaxed);
     }
 }
 
@@ -112,7 +159,7 @@ impl Partial {
     #[must_use]
     pub fn keeping(level: u8, keep: &Keep, emptied: Events) -> Self {
         let spared = Arc::clone(&keep.spared);
-        let mut partial = Partial { level, spared, events: emptied, ..Partial::default() };
+        let mut partial = Partial { level, thinned: level, spared, events: emptied, ..Partial::default() };
         partial.events.contents.thin(level);
         if keep.alone {
             partial.events.contents.only_count();
@@ -123,35 +170,61 @@ impl Partial {
     /// Adds what follows in the same input, and thins the whole out where there are too many records. Gives back what held
     /// the events, empty.
     pub fn merge_within(&mut self, later: Partial, keep: &Keep) -> Events {
-        let more = later.size();
+        let more = later.arrived();
         let emptied = self.merge(later);
         self.grown(more, keep);
         emptied
     }
 
-    /// The same with a block, of whose whole every record is kept.
+    /// The same with a block.
     pub fn add_block_within(&mut self, block: &Block, recipe: Recipe<'_>, memory: &mut Memory, keep: &Keep) {
-        let before = self.size();
+        let before = self.arrived();
         self.add_block(block, recipe, memory);
-        self.grown(self.size().saturating_sub(before), keep);
+        let now = self.arrived();
+        self.grown(
+            Met { records: now.records - before.records, contents: now.contents - before.contents },
+            keep,
+        );
     }
 
-    fn grown(&mut self, more: usize, keep: &Keep) {
-        keep.room.met.fetch_add(more as u64, Ordering::Relaxed);
+    /// What came in one by one, and is not thinned out in the list of its kind.
+    fn arrived(&self) -> Met {
+        Met { records: self.events.records() + self.stood_for, contents: self.events.contents.arrived() }
+    }
+
+    fn grown(&mut self, more: Met, keep: &Keep) {
+        self.met.records += more.records;
+        self.met.contents += more.contents;
+        keep.room.add(more);
         if keep.room.is_full() {
             self.fit(keep.most, true);
         }
     }
 
-    /// Takes its place among all inputs, of which it was not read with.
-    pub fn enter(&mut self, room: &Room, spared: Option<&Arc<Spans>>) {
-        room.met.fetch_add(self.size() as u64, Ordering::Relaxed);
-        self.spared = spared.cloned().unwrap_or_default();
+    /// Thins the whole out from now on where what was read of it, so many bytes, foretells that it will hold too many records
+    /// by far. It comes to the same as when it does hold them; only memory and the time to fill it are spared.
+    pub fn foresee(&mut self, read: u64, keep: &Keep) {
+        let Some(bytes) = keep.bytes else { return };
+        if self.level > 0 || self.foreseen || !self.spared.is_empty() || read < bytes / PART_FORETELLING {
+            return;
+        }
+        let expected = self.met.records as u128 * u128::from(bytes) / u128::from(read.max(1));
+        if expected * 4 > u128::from(keep.too_many()) * 5 {
+            (self.level, self.foreseen) = (1, true);
+            self.thin(true);
+        }
     }
 
-    /// Records, or contents where these are more: an input may be full of what no event is made of.
-    fn size(&self) -> usize {
-        self.events.records().max(self.events.contents.listed())
+    /// Whether it was thinned out and need not have been: what followed held fewer records than what foretold them.
+    #[must_use]
+    pub fn was_misjudged(&self, keep: &Keep) -> bool {
+        self.foreseen && self.met.records as u64 <= keep.too_many()
+    }
+
+    /// Takes its place among all inputs, of which it was not read with.
+    pub fn enter(&mut self, room: &Room, spared: Option<&Arc<Spans>>) {
+        room.add(Met { records: self.events.records(), contents: self.events.contents.listed() });
+        self.spared = spared.cloned().unwrap_or_default();
     }
 
     /// Thins the whole out until at most `most` records are left. While there is `more` to come twice as many may stay, so
@@ -197,14 +270,21 @@ impl Partial {
         thin(&mut events.postgres, self.level, &self.spared);
         events.postgres.append(&mut tail);
         self.followed = events.postgres.len();
-        (self.standing_access, self.standing_served) = Default::default();
-        thin::thin_events(events, self.level, &self.spared);
+        if self.thinned != self.level {
+            thin(&mut events.access, self.level, &self.spared);
+            thin(&mut events.served, self.level, &self.spared);
+            (self.thinned, self.moved) = (self.level, true);
+        }
+        thin(&mut events.odoo, self.level, &self.spared);
+        thin(&mut events.nginx, self.level, &self.spared);
+        events.contents.thin(self.level);
         self.spared_records = thin::records_in(events, &self.spared);
     }
 
     /// Adds what follows in the same input. Gives back what held the events, empty.
     pub fn merge(&mut self, later: Partial) -> Events {
         self.seen = None;
+        (self.thinned, self.moved) = (0, true);
         self.ledger.merge(&later.ledger);
         let emptied = self.events.append(later.events);
         self.span = match (self.span, later.span) {
@@ -218,6 +298,14 @@ impl Partial {
         self.undated += later.undated;
         self.level = self.level.max(later.level);
         emptied
+    }
+
+    /// Finds where requests stand, if they were moved.
+    fn find_standing(&mut self) {
+        if std::mem::take(&mut self.moved) {
+            self.standing_access = Standing::of(&self.events.access, self.level, &self.spared);
+            self.standing_served = Standing::of(&self.events.served, self.level, &self.spared);
+        }
     }
 
     fn see(&mut self, stamp: Stamp, line: u64) -> i64 {
@@ -404,17 +492,25 @@ impl Partial {
     }
 
     fn served(&mut self, request: &Request<'_>, us: i64, pid: u32, fingerprint: u64, line: u64) {
-        let events = &mut self.events;
         let mut instead = None;
         if self.level > 0 && !thin::is_in(us, &self.spared) {
+            self.find_standing();
+            let events = &mut self.events;
             let class = thin::served_class(request.evented, request.status, request.remaining_us);
             let rank = thin::rank(fingerprint, line);
             match self.standing_served.arrive(&mut events.served, self.level, us, class, rank) {
-                Arrival::Counted => return,
-                Arrival::Instead(at, count) => instead = Some((at, count)),
+                Arrival::Counted => {
+                    self.stood_for += 1;
+                    return;
+                }
+                Arrival::Instead(at, count) => {
+                    self.stood_for += 1;
+                    instead = Some((at, count));
+                }
                 Arrival::First => {}
             }
         }
+        let events = &mut self.events;
         let served = Served {
             end_us: us,
             pid,
@@ -448,12 +544,21 @@ impl Partial {
         let lane = lane_of(path, status, record.upstream_addr);
         let mut instead = None;
         // A failure that comes with the request is an event of its own below.
-        if self.level > 0 && record.upstream_failure.is_none() && !thin::is_in(us, &self.spared) {
+        if self.level > 0 && record.upstream_failure.is_some() {
+            self.thinned = 0;
+        } else if self.level > 0 && !thin::is_in(us, &self.spared) {
+            self.find_standing();
             let class = thin::access_class(lane, status, record.request_time_us);
             let rank = thin::rank(fingerprint, line);
             match self.standing_access.arrive(&mut self.events.access, self.level, us, class, rank) {
-                Arrival::Counted => return,
-                Arrival::Instead(at, count) => instead = Some((at, count)),
+                Arrival::Counted => {
+                    self.stood_for += 1;
+                    return;
+                }
+                Arrival::Instead(at, count) => {
+                    self.stood_for += 1;
+                    instead = Some((at, count));
+                }
                 Arrival::First => {}
             }
         }

@@ -148,6 +148,17 @@ pub enum Arrival {
 }
 
 impl Standing {
+    /// Where the records of a list are that is thinned out.
+    pub fn of<T: Thin>(list: &[T], level: u8, spared: &[(i64, i64)]) -> Self {
+        let mut standing = Standing::default();
+        for (at, record) in list.iter().enumerate().filter(|(_, record)| !is_in(record.us(), spared)) {
+            if let Some(class) = record.class(level) {
+                standing.place(stretch(record.us(), level), class, at);
+            }
+        }
+        standing
+    }
+
     /// Where the record of a class and stretch is: `at` if it is the first.
     fn place(&mut self, stretch: i64, class: u64, at: usize) -> &mut u32 {
         let Standing { places, first, stray, last, further } = self;
@@ -342,15 +353,6 @@ impl Thin for PostgresEvent {
     fn count(&mut self) -> &mut u32 {
         &mut self.count
     }
-}
-
-/// Thins out all kinds but PostgreSQL's, whose records must first be told what their follow-ups say.
-pub fn thin_events(events: &mut Events, level: u8, spared: &[(i64, i64)]) {
-    thin(&mut events.access, level, spared);
-    thin(&mut events.served, level, spared);
-    thin(&mut events.odoo, level, spared);
-    thin(&mut events.nginx, level, spared);
-    events.contents.thin(level);
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 const FEW: usize = 512;
 /// How many share a stretch of time, if they come evenly.
 const IN_A_STRETCH: usize = 4;
+/// How many places off a value may be.
+const NEIGHBOURS: usize = 16;
 
 /// Sorts by `time` (µs); what has the same time keeps its order. Events come evenly enough that cutting their time into
 /// stretches of a few events each leaves next to nothing to compare: many are dealt out to the stretches, and each
@@ -57,11 +59,29 @@ pub fn sort_by_time<T: Copy>(values: &mut [T], time: impl Fn(&T) -> i64) {
     }
 }
 
+/// Sorts by `key`; what has the same key keeps its order. What comes in order but for neighbours, as records do that stand
+/// for others of their second, is put right by moving those; anything else is sorted as a whole.
+pub fn sort_neighbours<T, K: Ord>(values: &mut [T], key: impl Fn(&T) -> K) {
+    for next in 1..values.len() {
+        for at in (0..next).rev() {
+            match values.get(at..at + 2) {
+                Some([before, own]) if key(before) > key(own) => {}
+                _ => break,
+            }
+            if next - at > NEIGHBOURS {
+                values.sort_by_key(key);
+                return;
+            }
+            values.swap(at, at + 1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::sort_by_time;
+    use super::{sort_by_time, sort_neighbours};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -73,6 +93,22 @@ mod tests {
             let mut sorted: Vec<(i64, usize)> = times.iter().copied().zip(0..).collect();
             let mut expected = sorted.clone();
             sort_by_time(&mut sorted, |(us, _)| *us);
+            expected.sort_by_key(|(us, _)| *us);
+            prop_assert_eq!(sorted, expected);
+        }
+
+        /// The same for what is in order nearly, and for what is not at all.
+        #[test]
+        fn neighbours_as_a_stable_sort(
+            steps in proptest::collection::vec((0i64..4, prop_oneof![9 => 0i64..6, 1 => -50i64..50]), 0..300),
+        ) {
+            let times = steps.iter().scan(0, |clock, (step, off)| {
+                *clock += step;
+                Some(*clock - off)
+            });
+            let mut sorted: Vec<(i64, usize)> = times.zip(0..).collect();
+            let mut expected = sorted.clone();
+            sort_neighbours(&mut sorted, |(us, _)| *us);
             expected.sort_by_key(|(us, _)| *us);
             prop_assert_eq!(sorted, expected);
         }

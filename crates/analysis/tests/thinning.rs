@@ -7,8 +7,9 @@
     reason = "a test that meets the unexpected shall fail"
 )]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -159,6 +160,53 @@ fn an_incident_that_does_not_fit_is_counted_and_said_to_be_so() {
         report["timeline"]["requests"].as_array().unwrap().iter().filter_map(Value::as_u64).sum()
     };
     assert_eq!(requests(&all), requests(&few));
+}
+
+/// Reports on one log, as it lies and packed, by one thread and two. How much is in a packed file nobody knows beforehand.
+fn plain_and_packed(text: &str, records: u64) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odoo.log");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    let mut reports = Vec::new();
+    for bytes in [text.as_bytes().to_vec(), packed.finish().unwrap()] {
+        fs::write(&path, bytes).unwrap();
+        for threads in [1, 2] {
+            let mut report = report(std::slice::from_ref(&path), records, 10_000, threads);
+            for key in ["bytes", "sha256", "container"] {
+                assert!(report["inputs"][0][key].take() != Value::Null, "{key}");
+            }
+            reports.push(report);
+        }
+    }
+    reports
+}
+
+#[test]
+fn a_log_that_will_be_too_long_is_thinned_out_from_the_start_to_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(&write(folder.path())[0]).unwrap();
+    let reports = plain_and_packed(&text, 2_000);
+    assert!(notes(&reports[0]).contains("one by one (limit records)"), "{}", notes(&reports[0]));
+    assert!(reports.iter().all(|report| *report == reports[0]));
+}
+
+#[test]
+fn a_log_that_only_begins_as_if_it_were_too_long_is_kept_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = fs::read_to_string(&write(folder.path())[0]).unwrap();
+    let third = text.match_indices('\n').nth(2_400).unwrap().0 + 1;
+    text.truncate(third);
+    // Records of many lines, of which there are few.
+    for second in 0..50 {
+        writeln!(text, "2026-03-10 12:00:{second:02},000 11 ERROR db odoo.http: Exception during request.")
+            .unwrap();
+        text.push_str(&"    a line of a traceback that goes on and on\n".repeat(900));
+    }
+    let reports = plain_and_packed(&text, 2_000);
+    assert!(!notes(&reports[0]).contains("one by one"), "{}", notes(&reports[0]));
+    assert!(reports.iter().all(|report| *report == reports[0]));
+    assert_eq!(reports[0]["inputs"][0]["lines"]["total"], 2_401 + 50 * 901);
 }
 
 proptest! {

@@ -213,6 +213,7 @@ fn fold<R: Read + Send>(
         blocks: Blocks::new(head, reader, recipe, options.block_bytes),
         emptied: Vec::new(),
         errors: Vec::new(),
+        folded: 0,
         piece: if one_thread { 1 } else { BLOCKS_PER_PIECE },
     };
     let mut whole = Partial::keeping(0, keep, Events::default());
@@ -227,7 +228,7 @@ fn fold<R: Read + Send>(
     while !batch.is_empty() {
         let memory = sequential.then_some(&mut memory);
         let level = whole.level;
-        if one_thread && level == 0 {
+        if one_thread {
             let mut own = Memory::default();
             let memory = memory.unwrap_or(&mut own);
             for (blocks, emptied) in batch {
@@ -236,6 +237,7 @@ fn fold<R: Read + Send>(
                 supply.blocks.tell(whole.ledger.total() - before);
                 supply.take_back(blocks, emptied);
             }
+            whole.foresee(supply.folded, keep);
             batch = supply.next(at_once);
             continue;
         }
@@ -265,6 +267,8 @@ struct Supply<'r, R> {
     blocks: Blocks<'r, R>,
     emptied: Vec<Events>,
     errors: Vec<io::Error>,
+    /// Bytes of the blocks that are done with.
+    folded: u64,
     /// Blocks of a piece.
     piece: usize,
 }
@@ -294,9 +298,11 @@ impl<R: Read> Supply<'_, R> {
             let emptied = whole.merge_within(partial, keep);
             self.take_back(blocks, emptied);
         }
+        whole.foresee(self.folded, keep);
     }
 
     fn take_back(&mut self, blocks: Vec<Block>, emptied: Events) {
+        self.folded += blocks.iter().map(|block| block.bytes.len() as u64).sum::<u64>();
         blocks.into_iter().for_each(|block| self.blocks.recycle(block));
         self.emptied.push(emptied);
     }

@@ -244,8 +244,17 @@ fn read_all(paths: &[PathBuf], options: &Options, more_to_come: bool) -> Result<
     let alone = stored.len() == 1 && !more_to_come;
     let outcomes = in_parallel(stored, |index, stored| {
         let most = shares.get(index).copied().unwrap_or(FEWEST_RECORDS);
-        let keep = Keep { most, room: Arc::clone(&room), alone, ..Keep::default() };
-        read_one(stored, &context, options, &keep)
+        let plain = stored.size().filter(|_| stored.size() == stored.expanded());
+        let keep = Keep { most, room: Arc::clone(&room), alone, bytes: plain, ..Keep::default() };
+        let one = read_one(stored, &context, options, &keep)?;
+        let Some(input) = one.inputs.iter().find(|input| input.partial.was_misjudged(&keep)) else {
+            return Ok(one);
+        };
+        room.forget(&input.partial);
+        if let Some(progress) = &options.progress {
+            progress.expect(input.bytes);
+        }
+        read_one(stored, &context, options, &Keep { bytes: None, ..keep })
     });
     let mut summaries = Vec::new();
     for (stored, outcome) in outcomes {
@@ -407,7 +416,8 @@ fn read_one(stored: &stored::Stored, context: &Context, options: &Options, whole
             let single = leaf.label == stored.found.label;
             let share = if single { left } else { (left / 2).max(FEWEST_RECORDS) };
             let spared = options.spared.get(leaf.label).cloned().unwrap_or_default();
-            let keep = Keep { most: share, spared, alone: whole.alone && single, ..whole.clone() };
+            let bytes = whole.bytes.filter(|_| single);
+            let keep = Keep { most: share, spared, alone: whole.alone && single, bytes, ..whole.clone() };
             let mut read = leaf::read(leaf, context, wanted, options, &keep);
             for input in &mut read {
                 (input.share, input.weight) = (share, weight(share));
