@@ -212,14 +212,14 @@ pub enum PostgresFact {
     StillWaiting {
         pid: u32,
         waited_us: i64,
-        holders: Vec<u32>,
+        holders: Box<[u32]>,
     },
     Acquired {
         pid: u32,
         waited_us: i64,
     },
     Holders {
-        holders: Vec<u32>,
+        holders: Box<[u32]>,
     },
     Deadlock,
     Canceled {
@@ -549,40 +549,53 @@ impl Events {
     /// Joins the DETAIL and STATEMENT lines of PostgreSQL's stderr format to the records they follow. The events must be
     /// in order of time, input and line.
     pub fn join_follow_ups(&mut self) {
-        self.give_follow_ups(0);
-        self.settle_plans();
-        self.postgres.retain(|event| !event.fact.is_follow_up());
+        let (mut follow_ups, mut plans) = (Vec::new(), Vec::new());
+        for (at, event) in self.postgres.iter().enumerate() {
+            match event.fact {
+                PostgresFact::Plan { .. } => plans.push(at),
+                _ if event.fact.is_follow_up() => follow_ups.push(at),
+                _ => {}
+            }
+        }
+        follow_ups.iter().for_each(|at| self.give_follow_up(*at));
+        self.settle_plans(&plans);
+        if !(follow_ups.is_empty() && plans.is_empty()) {
+            self.postgres.retain(|event| !event.fact.is_follow_up());
+        }
     }
 
     /// Tells the records what the follow-ups from position `from` on say of them.
     pub fn give_follow_ups(&mut self, from: usize) {
         for at in from..self.postgres.len() {
-            let (before, rest) = self.postgres.split_at_mut(at);
-            let Some(event) = rest.first() else { break };
-            if !event.fact.is_follow_up() {
-                continue;
+            if self.postgres.get(at).is_some_and(|event| event.fact.is_follow_up()) {
+                self.give_follow_up(at);
             }
-            let owner = before.iter_mut().rev().take(FOLLOW_UP_REACH).find(|earlier| {
-                earlier.pid == event.pid && earlier.input == event.input && !earlier.fact.is_follow_up()
-            });
-            let Some(owner) = owner else { continue };
-            match &event.fact {
-                PostgresFact::Holders { holders: named } => {
-                    if let PostgresFact::StillWaiting { holders, .. } = &mut owner.fact
-                        && holders.is_empty()
-                    {
-                        holders.clone_from(named);
-                    }
+        }
+    }
+
+    /// Tells its record what the follow-up at a position says of it.
+    fn give_follow_up(&mut self, at: usize) {
+        let Some((before, [event, ..])) = self.postgres.split_at_mut_checked(at) else { return };
+        let owner = before.iter_mut().rev().take(FOLLOW_UP_REACH).find(|earlier| {
+            earlier.pid == event.pid && earlier.input == event.input && !earlier.fact.is_follow_up()
+        });
+        let Some(owner) = owner else { return };
+        match &event.fact {
+            PostgresFact::Holders { holders: named } => {
+                if let PostgresFact::StillWaiting { holders, .. } = &mut owner.fact
+                    && holders.is_empty()
+                {
+                    holders.clone_from(named);
                 }
-                _ if owner.query == 0 => owner.query = event.query,
-                _ => {}
             }
+            _ if owner.query == 0 => owner.query = event.query,
+            _ => {}
         }
     }
 
     /// A plan whose run another line tells of too (its statement line, or the statement that called it) is dropped; any
     /// other stands for the run itself.
-    fn settle_plans(&mut self) {
+    fn settle_plans(&mut self, plans: &[usize]) {
         /// Records of other backends that may stand between the two lines.
         const REACH: usize = 32;
         let told = |plan: &PostgresEvent, planned_us: i64, other: &PostgresEvent| {
@@ -603,7 +616,8 @@ impl Events {
             plan.pid == other.pid && plan.input == other.input && (same || inside)
         };
         let mut settled = Vec::new();
-        for (at, event) in self.postgres.iter().enumerate() {
+        for at in plans.iter().copied() {
+            let Some(event) = self.postgres.get(at) else { continue };
             let PostgresFact::Plan { duration_us, query } = event.fact else { continue };
             let near = self.postgres.get(at.saturating_sub(REACH)..).unwrap_or_default();
             let twice = near.iter().take(2 * REACH).any(|other| told(event, duration_us, other));

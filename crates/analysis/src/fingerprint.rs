@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
-use stormtrace_logs::sixteen::{digits, find_marked, one_of, run, u8x16};
+use stormtrace_logs::sixteen::{digits, one_of, run, u8x16};
 
 use crate::texts::Texts;
 
@@ -170,8 +170,14 @@ fn blank_behind(bytes: &[u8], holds: impl Fn(u8) -> bool) -> bool {
 
 /// What follows the number that `text` begins with.
 fn behind_number(text: &[u8]) -> &[u8] {
-    let end = find_marked(text, |bytes| !(digits(bytes) | one_of(bytes, [b'.'])));
-    text.get(end.unwrap_or(text.len())..).unwrap_or_default()
+    let of_number = |bytes| digits(bytes) | one_of(bytes, [b'.']);
+    let end = match text.first_chunk() {
+        Some(sixteen) => (!of_number(u8x16::new(*sixteen)).to_bitmask()).trailing_zeros() as usize,
+        None => 0,
+    };
+    // At the end of a text, or a very long one.
+    let more = || text.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.')).unwrap_or(text.len());
+    text.get(if (1..16).contains(&end) { end } else { more() }..).unwrap_or_default()
 }
 
 /// What follows the quoted string that `text` begins with.
@@ -190,7 +196,8 @@ fn behind_string(text: &[u8]) -> &[u8] {
 
 /// What follows the further numbers of a list at the start of `rest`: they would collapse one by one.
 fn behind_list(rest: &[u8], comma: bool) -> &[u8] {
-    if !matches!(rest.first(), Some(b',' | b' ')) {
+    let further = rest.iter().position(|byte| !matches!(byte, b' ' | b','));
+    if !matches!(further, Some(1..)) || !further.and_then(|at| rest.get(at)).is_some_and(u8::is_ascii_digit) {
         return rest;
     }
     let all = rest.get(..run(rest, not_of_list)).unwrap_or_default();

@@ -660,12 +660,14 @@ impl Partial {
             Logged::StillWaiting { pid, waited_us } => PostgresFact::StillWaiting {
                 pid: *pid,
                 waited_us: *waited_us,
-                holders: holders(&record.detail).unwrap_or_default(),
+                holders: holders(&record.detail).unwrap_or_default().into(),
             },
             Logged::Acquired { pid, waited_us } => {
                 PostgresFact::Acquired { pid: *pid, waited_us: *waited_us }
             }
-            Logged::LockHolders { holders, .. } => PostgresFact::Holders { holders: holders.clone() },
+            Logged::LockHolders { holders, .. } => {
+                PostgresFact::Holders { holders: holders.as_slice().into() }
+            }
             Logged::Deadlock => PostgresFact::Deadlock,
             Logged::Canceled(kind) => {
                 PostgresFact::Canceled { user: *kind == logs::Cancellation::UserRequest }

@@ -330,8 +330,13 @@ mod tests {
         };
         let s = 1_000_000;
         events.postgres = vec![
-            event(11 * s, 7, 0, PostgresFact::StillWaiting { pid: 7, waited_us: s, holders: vec![1] }),
-            event(12 * s, 8, select, PostgresFact::StillWaiting { pid: 8, waited_us: s, holders: vec![1] }),
+            event(11 * s, 7, 0, PostgresFact::StillWaiting { pid: 7, waited_us: s, holders: [1].into() }),
+            event(
+                12 * s,
+                8,
+                select,
+                PostgresFact::StillWaiting { pid: 8, waited_us: s, holders: [1].into() },
+            ),
             event(40 * s, 7, 0, PostgresFact::Acquired { pid: 7, waited_us: 30 * s }),
             event(41 * s, 7, 0, PostgresFact::Duration { duration_us: 31 * s, query: update }),
         ];

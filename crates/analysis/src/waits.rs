@@ -412,7 +412,7 @@ mod tests {
     }
 
     fn waiting(us: i64, pid: u32, holder: u32) -> PostgresEvent {
-        log(us, pid, PostgresFact::StillWaiting { pid, waited_us: S, holders: vec![holder] })
+        log(us, pid, PostgresFact::StillWaiting { pid, waited_us: S, holders: [holder].into() })
     }
 
     #[test]

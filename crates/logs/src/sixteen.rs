@@ -83,8 +83,10 @@ pub fn run(bytes: &[u8], ends: impl Fn(u8x16) -> u8x16) -> usize {
         sixteens.fold(u8x16::ZERO, |ended, sixteen| ended | ends(u8x16::new(*sixteen))).to_bitmask() != 0
     };
     let whole = bytes.as_chunks::<64>().0.iter().take_while(|piece| !ended(piece)).count() * 64;
-    let rest = bytes.get(whole..).unwrap_or_default();
-    whole + find_marked(rest, ends).unwrap_or(rest.len())
+    // Of less than sixteen bytes those before are looked at once more: together they are a vector.
+    let from = if bytes.len() - whole < 16 { whole.saturating_sub(16) } else { whole };
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + find_marked(rest, ends).unwrap_or(rest.len())
 }
 
 /// Where the newlines of `bytes` stand; `None` once one of the `odd` bytes, none of them printable ASCII, is met.

@@ -48,7 +48,7 @@ fn kinds(events: &Events) -> Vec<(&'static str, i64)> {
 #[test]
 fn a_terminated_holder_is_named_as_the_root() {
     let waiting = |at, pid, holder| {
-        postgres(at, pid, PostgresFact::StillWaiting { pid, waited_us: SECOND, holders: vec![holder] })
+        postgres(at, pid, PostgresFact::StillWaiting { pid, waited_us: SECOND, holders: [holder].into() })
     };
     let events = Events {
         postgres: vec![

@@ -476,7 +476,7 @@ mod tests {
             line: 5,
         };
         events.served = vec![served(50, 15, 5)];
-        let waiting = PostgresFact::StillWaiting { pid: 70, waited_us: S, holders: vec![99] };
+        let waiting = PostgresFact::StillWaiting { pid: 70, waited_us: S, holders: [99].into() };
         let acquired = PostgresFact::Acquired { pid: 70, waited_us: 140 * S };
         let said = |us: i64, fact: PostgresFact| PostgresEvent {
             us: us * S,

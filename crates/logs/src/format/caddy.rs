@@ -4,6 +4,8 @@
 //! Written at the end of the request; `ts` is that moment, `duration` in seconds. Caddy does not log the upstream's
 //! address, status or time: its own 502 and 504 cannot be told from an upstream's. Status 0: nothing was written.
 
+use memchr::memchr;
+
 use super::front_end::{claim, host_and_path};
 use super::json_object::Members;
 use super::nginx_access::seconds_us;
@@ -103,8 +105,9 @@ fn duration_us(text: &[u8]) -> Option<i64> {
 
 /// The console encoder: stamp, level, logger, message and object, with tabs between.
 fn console(line: &[u8]) -> Option<Record<'_>> {
-    let mut parts = line.splitn(5, |byte| *byte == b'\t');
-    let stamp = moment(parts.next()?)?;
+    let (time, behind) = line.split_at_checked(memchr(b'\t', line)?)?;
+    let stamp = moment(time)?;
+    let mut parts = behind.splitn(5, |byte| *byte == b'\t').skip(1);
     let (level, logger, message) = (parts.next()?, parts.next()?, parts.next());
     if level.is_empty() || level.len() > 16 {
         return None;

@@ -2,6 +2,10 @@
 //!
 //! A quoted query may span lines; a row begins with the numbers that stand before it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem;
+
 use super::pg_stat_activity::csv::{record, score};
 use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
 use crate::record::{Record, StatementStatistics};
@@ -60,7 +64,9 @@ pub struct Statements {
 impl Statements {
     /// Reads a header.
     fn from_header(line: &[u8]) -> Option<Self> {
-        if line.len() > 8192 {
+        /// Hardly a line of anything else has it.
+        static QUERY: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("query"));
+        if line.len() > 8192 || QUERY.find(line).is_none() {
             return None;
         }
         let names = || line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);

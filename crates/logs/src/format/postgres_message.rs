@@ -1,8 +1,6 @@
 //! What the messages of a PostgreSQL server say, whatever log they came in (formats.md section 6.4).
 
-use std::sync::LazyLock;
-
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 use nom::branch::alt;
 use nom::bytes::complete::tag;
 use nom::character::complete::{char, digit1};
@@ -229,15 +227,11 @@ fn statement(sql: &[u8]) -> Option<PostgresEvent> {
         b's' | b'S' | b'w' | b'W' | b'd' | b'D'
             if begins_with(sql, b"select") || begins_with(sql, b"with") || begins_with(sql, b"do") =>
         {
-            /// Looked for in every statement, so prepared once.
-            static CALL: LazyLock<memmem::Finder<'static>> =
-                LazyLock::new(|| memmem::Finder::new("_backend"));
-            CALL.find_iter(sql).find_map(|at| {
-                let called = sql.get(at.checked_add(8)?..)?.trim_ascii_start().starts_with(b"(");
-                let before = sql.get(..at)?;
-                let terminate = before.ends_with(b"pg_terminate");
-                (called && (terminate || before.ends_with(b"pg_cancel")))
-                    .then_some(PostgresEvent::CancelCall { terminate })
+            // A statement has few brackets.
+            memchr_iter(b'(', sql).find_map(|at| {
+                let name = sql.get(..at)?.trim_ascii_end().strip_suffix(b"_backend")?;
+                let terminate = name.ends_with(b"pg_terminate");
+                (terminate || name.ends_with(b"pg_cancel")).then_some(PostgresEvent::CancelCall { terminate })
             })
         }
         _ => None,

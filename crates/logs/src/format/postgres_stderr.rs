@@ -215,8 +215,7 @@ fn is_start_script(line: &[u8]) -> bool {
 pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     let own = context.log_line_prefixes.iter().map(|pattern| Prefix::compile(pattern));
     let candidates: Vec<Prefix> = own.chain(common().iter().cloned()).collect();
-    let mut counts = vec![0u32; candidates.len()];
-    let (mut starts, mut others) = (0u32, 0u32);
+    let (mut cuts, mut others) = (Vec::new(), 0u32);
     for line in &sample.lines {
         if matches!(line.first(), None | Some(b'\t')) || is_start_script(line) {
             continue;
@@ -225,25 +224,28 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
         if part.is_some_and(|part| part > 1) {
             continue;
         }
-        let Some(cut) = cut(rest) else {
-            others += 1;
-            continue;
-        };
-        let mut found = begins(&cut, part.is_some(), None);
+        match cut(rest) {
+            Some(cut) => cuts.push((begins(&cut, part.is_some(), None), cut)),
+            None => others += 1,
+        }
+    }
+    let mut counts = vec![0usize; candidates.len()];
+    for (prefix, count) in candidates.iter().zip(counts.iter_mut()) {
         let mut time = LastTime::default();
-        for (prefix, count) in candidates.iter().zip(counts.iter_mut()) {
+        for (found, cut) in &mut cuts {
             if prefix.read_next(cut.prefix, &mut time).is_some() {
                 *count += 1;
                 // A pattern of the bundle is trusted even if it prints no time.
-                found |= cut.two_blanks && !cut.prefix.is_empty() && prefix.has_time();
+                *found |= cut.two_blanks && !cut.prefix.is_empty() && prefix.has_time();
             }
         }
-        if found {
-            starts += 1;
-        } else {
-            others += 1;
+        // No later one reads more, nor finds what this one has not.
+        if *count == cuts.len() && prefix.has_time() {
+            break;
         }
     }
+    let starts: u32 = cuts.iter().map(|(found, _)| u32::from(*found)).sum();
+    others += cuts.iter().map(|(found, _)| u32::from(!*found)).sum::<u32>();
     // The first of the best.
     let best =
         candidates.into_iter().zip(counts).reduce(|best, next| if next.1 > best.1 { next } else { best });

@@ -1,6 +1,6 @@
 //! `sadf -d`, sysstat's export with semicolons (formats.md section 7; sysstat 10 to 12.7).
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use super::figures::{Figures, number, score, zoned};
 use super::{Broken, Claim, Context, Definition, Example, Foreign, Format, Memory, Raw, Sample, Source};
@@ -56,7 +56,8 @@ fn header(line: &[u8]) -> Option<Vec<String>> {
 
 /// The stamp of a row: `HOST;INTERVAL;2026-11-23 18:28:00 UTC;…`, local without a zone, or seconds since 1970 (`-U`).
 fn row_stamp(line: &[u8]) -> Option<Stamp> {
-    let mut fields = line.splitn(4, |byte| *byte == b';');
+    let (_, behind) = line.split_at_checked(memchr(b';', line)?)?;
+    let mut fields = behind.splitn(4, |byte| *byte == b';');
     let (_, interval, time) = (fields.next()?, fields.next()?, fields.next()?);
     fields.next()?;
     number(interval)?;

@@ -344,11 +344,16 @@ fn open_extent(class: Class, quoted: bool, escape: Escape, after: &[Piece], inpu
             {
                 Some(1)
             }
-            // The first place where the literal stands and what should follow it does.
-            _ => memchr_iter(*literal.first()?, input).find(|at| {
-                let rest = input.get(*at..).and_then(|rest| strip_literal(rest, literal));
-                rest.is_some_and(|rest| follows(following, escape, rest))
-            }),
+            // The first place where the literal stands and what should follow it does. Blanks are no landmark.
+            _ => {
+                let (blanks, landmark) =
+                    literal.iter().enumerate().find(|(_, byte)| **byte != b' ').unwrap_or((0, &b' '));
+                let mut starts = memchr_iter(*landmark, input).filter_map(|at| at.checked_sub(blanks));
+                starts.find(|at| {
+                    let rest = input.get(*at..).and_then(|rest| strip_literal(rest, literal));
+                    rest.is_some_and(|rest| follows(following, escape, rest))
+                })
+            }
         },
         // A target follows a token; it has no slash when the request was garbage.
         _ => memchr3(b'/', b' ', b'"', input),
