@@ -59,7 +59,8 @@ pub fn read(
     let mut rest: Box<dyn Read + Send + '_> =
         if whole { Box::new(&mut lines) } else { Box::new(io::empty()) };
     let name = base_name(label);
-    let export = binary::recognise(&start, name, containers != "plain");
+    let packed = containers != "plain";
+    let export = binary::recognise(&start, name, packed);
     let readable = export.is_none() && !head.is_empty();
     let detected = match wanted {
         _ if !readable => None,
@@ -92,7 +93,7 @@ pub fn read(
             let routed = routes.as_ref().map(|routes| routes.carrier_of(0));
             let carrier = routed.as_ref().map_or(found.carrier, |routed| routed);
             let recipe = Recipe { carrier, format: found.format.as_ref(), record_lines: limits.record_lines };
-            let partial = fold(recipe, head, &mut rest, options, keep, &mut damaged);
+            let partial = fold(recipe, head, &mut rest, packed, options, keep, &mut damaged);
             let (format, source) = (found.format.name(), Some(found.format.source()));
             (found.carrier.name(), vec![OneFormat { format, source, score: found.score, partial }])
         }
@@ -203,6 +204,7 @@ fn fold<R: Read + Send>(
     recipe: Recipe<'_>,
     head: Vec<u8>,
     reader: R,
+    packed: bool,
     options: &Options,
     keep: &Keep,
     damaged: &mut dyn FnMut(io::Error),
@@ -231,33 +233,44 @@ fn fold<R: Read + Send>(
         if one_thread {
             let mut own = Memory::default();
             let memory = memory.unwrap_or(&mut own);
-            for (blocks, emptied) in batch {
-                let before = whole.ledger.total();
+            let before = whole.ledger.total();
+            for (blocks, _) in &batch {
                 blocks.iter().for_each(|block| whole.add_block_within(block, recipe, memory, keep));
-                supply.blocks.tell(whole.ledger.total() - before);
-                supply.take_back(blocks, emptied);
             }
+            supply.blocks.tell(whole.ledger.total() - before);
+            supply.take_back(batch);
             whole.foresee(supply.folded, keep);
             batch = supply.next(at_once);
             continue;
         }
         // What most files are: one block. They need no other thread, which a bundle of many files would wait for.
-        if one_thread || supply.blocks.ended() {
-            supply.merge(&mut whole, folded, keep);
+        if supply.blocks.ended() {
+            supply.take_back(merge(&mut whole, folded, keep));
             folded = fold_blocks(batch, recipe, level, keep, memory);
-            supply.blocks.tell(folded.iter().map(|(_, partial)| partial.ledger.total()).sum());
             batch = supply.next(at_once);
             continue;
         }
-        (batch, folded) = rayon::join(
-            || {
-                supply.merge(&mut whole, folded, keep);
-                supply.next(at_once)
-            },
-            || fold_blocks(batch, recipe, level, keep, memory),
-        );
+        // Unpacking takes a thread of its own: the other puts the parts together. Plain blocks are taken back before the next
+        // ones are read, into what is still in the cache.
+        let done;
+        (batch, (done, folded)) = if packed {
+            rayon::join(
+                || supply.next(at_once),
+                || (merge(&mut whole, folded, keep), fold_blocks(batch, recipe, level, keep, memory)),
+            )
+        } else {
+            rayon::join(
+                || {
+                    supply.take_back(merge(&mut whole, folded, keep));
+                    supply.next(at_once)
+                },
+                || (Vec::new(), fold_blocks(batch, recipe, level, keep, memory)),
+            )
+        };
+        supply.take_back(done);
+        whole.foresee(supply.folded, keep);
     }
-    supply.merge(&mut whole, folded, keep);
+    merge(&mut whole, folded, keep);
     supply.errors.into_iter().for_each(damaged);
     whole
 }
@@ -292,20 +305,19 @@ impl<R: Read> Supply<'_, R> {
         batch
     }
 
-    /// Merges folded pieces into the whole.
-    fn merge(&mut self, whole: &mut Partial, folded: Vec<(Vec<Block>, Partial)>, keep: &Keep) {
-        for (blocks, partial) in folded {
-            let emptied = whole.merge_within(partial, keep);
-            self.take_back(blocks, emptied);
+    /// Takes back what is done with.
+    fn take_back(&mut self, done: Vec<Work>) {
+        for (blocks, emptied) in done {
+            self.folded += blocks.iter().map(|block| block.bytes.len() as u64).sum::<u64>();
+            blocks.into_iter().for_each(|block| self.blocks.recycle(block));
+            self.emptied.push(emptied);
         }
-        whole.foresee(self.folded, keep);
     }
+}
 
-    fn take_back(&mut self, blocks: Vec<Block>, emptied: Events) {
-        self.folded += blocks.iter().map(|block| block.bytes.len() as u64).sum::<u64>();
-        blocks.into_iter().for_each(|block| self.blocks.recycle(block));
-        self.emptied.push(emptied);
-    }
+/// Merges folded pieces into the whole; gives back what they lay in.
+fn merge(whole: &mut Partial, folded: Vec<(Vec<Block>, Partial)>, keep: &Keep) -> Vec<Work> {
+    folded.into_iter().map(|(blocks, partial)| (blocks, whole.merge_within(partial, keep))).collect()
 }
 
 /// Folds each piece by itself, one after the other if they share a memory. Their whole is thinned out to `level` already.
