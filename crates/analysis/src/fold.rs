@@ -788,6 +788,12 @@ fn lane_of(path: &[u8], status: u16, upstream: &[u8]) -> Lane {
 }
 
 fn port_of(address: &[u8]) -> u16 {
+    // Of nearly every worker.
+    if let Some([b':', digits @ ..]) = address.last_chunk::<5>()
+        && digits.iter().all(u8::is_ascii_digit)
+    {
+        return digits.iter().fold(0, |port, digit| port * 10 + u16::from(digit - b'0'));
+    }
     let (mut port, mut place) = (0u64, 1u64);
     for byte in address.iter().rev().take_while(|byte| **byte != b':') {
         if !byte.is_ascii_digit() {

@@ -22,37 +22,30 @@ struct Target<'e> {
     first: &'e Access,
     requests: usize,
     endpoint: u32,
+    /// The next one with the same path.
+    next: Option<u32>,
 }
 
 /// The targets of all requests in the order in which they are first met, and for each request the number of its target.
 fn targets(events: &Events) -> (Vec<Target<'_>>, Vec<u32>) {
-    let mut targets = Vec::new();
-    let mut known: FxHashMap<(Lane, u32, u32), u32> = FxHashMap::default();
-    // A path is nearly always asked for in one lane and with one method: those it was asked for with last.
-    let mut last: Vec<Option<(Lane, u32, u32)>> = vec![None; events.texts.count()];
+    let mut targets: Vec<Target<'_>> = Vec::new();
+    // The first target of each path: nearly always it is asked for in one lane and with one method.
+    let mut firsts: Vec<Option<u32>> = vec![None; events.texts.count()];
     let numbers = events.access.iter().map(|access| {
-        let Access { lane, method, path, .. } = *access;
-        let mut last = last.get_mut(path as usize);
-        if let Some(Some((last_lane, last_method, number))) = last.as_deref()
-            && (*last_lane, *last_method) == (lane, method)
-        {
-            return *number;
+        let new = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+        let Some(first) = firsts.get_mut(access.path as usize) else { return u32::MAX };
+        let mut number = *first.get_or_insert(new);
+        while let Some(target) = targets.get_mut(number as usize) {
+            if (target.first.lane, target.first.method) == (access.lane, access.method) {
+                target.requests += 1;
+                return number;
+            }
+            number = *target.next.get_or_insert(new);
         }
-        let number = *known.entry((lane, method, path)).or_insert_with(|| {
-            targets.push(Target { first: access, requests: 0, endpoint: 0 });
-            u32::try_from(targets.len() - 1).unwrap_or(u32::MAX)
-        });
-        if let Some(last) = &mut last {
-            **last = Some((lane, method, number));
-        }
-        number
+        targets.push(Target { first: access, requests: 1, endpoint: 0, next: None });
+        new
     });
-    let numbers: Vec<u32> = numbers.collect();
-    for number in &numbers {
-        if let Some(target) = targets.get_mut(*number as usize) {
-            target.requests += 1;
-        }
-    }
+    let numbers = numbers.collect();
     (targets, numbers)
 }
 
