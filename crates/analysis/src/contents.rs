@@ -111,6 +111,13 @@ impl Contents {
         *later = Contents { list: std::mem::take(&mut later.list), ..Contents::default() };
     }
 
+    /// Puts the digest that was added to last in its place.
+    pub fn settle(&mut self) {
+        if let Some((stretch, digest)) = self.last.take() {
+            self.digests.entry(stretch).or_default().add(digest);
+        }
+    }
+
     /// Keeps sums for the stretches of `level` only.
     pub fn thin(&mut self, level: u8) {
         if level <= self.level {
@@ -131,11 +138,8 @@ impl Contents {
     #[must_use]
     pub fn at_level(mut self, level: u8) -> BTreeMap<i64, Digest> {
         self.thin(level);
-        let mut digests = self.digests;
-        if let Some((stretch, digest)) = self.last {
-            digests.entry(stretch).or_default().add(digest);
-        }
-        digests
+        self.settle();
+        self.digests
     }
 
     /// How far these are thinned out; 0: not at all.

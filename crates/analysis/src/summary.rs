@@ -91,12 +91,15 @@ struct Head {
 }
 
 impl Summary {
-    /// Writes it. What is secret is hidden in `self` too.
+    /// Writes it, to the same bytes however the logs were cut to be read. What is secret is hidden in `self` too.
     ///
     /// # Errors
     /// Whatever `out` answers.
     pub fn write(&mut self, mut out: impl Write) -> io::Result<()> {
-        self.inputs.iter_mut().for_each(hide_secrets);
+        for input in &mut self.inputs {
+            hide_secrets(input);
+            put_in_order(&mut input.partial.events);
+        }
         writeln!(out, "{}{VERSION}", MAGIC.escape_ascii())?;
         let mut packed = GzEncoder::new(out, flate2::Compression::default());
         let head = Head {
@@ -243,6 +246,15 @@ fn settle(input: &mut Input) -> Result<(), &'static str> {
         look(0, us);
     }
     if too_far.get() { Err("a time that no log can tell") } else { Ok(()) }
+}
+
+/// Events in the order of the file, texts in the order of the events: how the file was cut to be read does not show.
+fn put_in_order(events: &mut Events) {
+    events.access.sort_by_key(|event| event.line);
+    events.served.sort_by_key(|event| event.line);
+    events.contents.settle();
+    let kept = std::mem::take(events);
+    events.append(kept);
 }
 
 /// Makes the events small to write: a hash cannot be compressed, and nearly every event has that of the content of its

@@ -126,6 +126,24 @@ fn too_many_records_are_thinned_out_as_from_the_logs() {
     assert!(text(&of_logs) == text(&of_summaries));
 }
 
+/// The bytes of a summary depend on nothing but its logs: neither on the number of threads nor on where blocks are cut.
+#[test]
+fn a_summary_is_written_to_the_same_bytes() {
+    let paths =
+        ["buslane", "lockstorm/odoo/journalctl-short-iso.log.gz", "lockstorm/nginx/access_json.log.gz"]
+            .map(fixture);
+    for (records, thinned) in [(400_000, false), (6_000, true)] {
+        let bytes = [(1, 1 << 18), (2, 50_000), (3, 20_000)].map(|(threads, block_bytes)| {
+            let mut options = read::Options { block_bytes, ..Default::default() };
+            options.limits.records = records;
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            written(pool.install(|| read::summarize(&paths, &options)).unwrap())
+        });
+        assert_eq!(parsed(&bytes[0]).unwrap().inputs.iter().any(|input| input.partial.level > 0), thinned);
+        assert!(bytes.iter().all(|other| *other == bytes[0]), "with {records} records they differ");
+    }
+}
+
 /// The files of a capture, in parts that may be summarised on their own: a log whose layout a configuration file tells
 /// goes with it.
 const PARTS: &[&[&str]] = &[
