@@ -79,6 +79,9 @@ impl Texts {
     /// The number of a text in which what is no UTF-8 is replaced, added if new. What is known already is valid.
     pub fn add_lossy(&mut self, text: &[u8]) -> u32 {
         let length = text.len();
+        if length == 0 {
+            return 0;
+        }
         let mut padded = [0; 8];
         let (Some((known, number)), Some(front)) = (self.short.get(length), padded.get_mut(..length)) else {
             return self.look_up(text);

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::io::{self, Read};
 
-use memchr::{memchr, memchr_iter, memchr3, memchr3_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3, memrchr};
 
 use crate::carrier::{Carrier, Peeled, syslog};
 use crate::format::{Format, Memory, Raw};
@@ -581,12 +581,17 @@ pub fn clean(payload: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 /// Where the lines of `bytes` end, unless [`bare`] or [`clean`] may take something away from one of them: a carriage
 /// return, a NUL, (the first byte of) a byte order mark, a colour.
 fn clean_lines(bytes: &[u8]) -> Option<Vec<usize>> {
-    sixteen::line_ends(bytes, [b'\r', 0, 0xef]).filter(|_| !is_coloured(bytes))
+    sixteen::line_ends(bytes, [b'\r', 0, 0xef, 0x1b]).filter(|_| !is_spelled(bytes))
 }
 
 /// Whether there is an escape character, or one of its spellings.
 fn is_coloured(bytes: &[u8]) -> bool {
-    memchr3_iter(0x1b, b'#', b'\\', bytes).any(|at| bytes.get(at..).and_then(escape).is_some())
+    memchr(0x1b, bytes).is_some() || is_spelled(bytes)
+}
+
+/// Whether an escape character is written as text.
+fn is_spelled(bytes: &[u8]) -> bool {
+    memchr2_iter(b'#', b'\\', bytes).any(|at| bytes.get(at..).and_then(escape).is_some())
 }
 
 /// What follows an escape character: ESC itself, or the spelling of rsyslog (`#033`), JSON or nginx before a bracket.
