@@ -91,7 +91,7 @@ struct Met {
 }
 
 /// This part of an input foretells how much the whole will hold.
-const PART_FORETELLING: u64 = 16;
+const PART_FORETELLING: u64 = 32;
 
 /// So many texts are not worth a look at which of them are still named.
 const FEW_TEXTS: usize = 10_000;
