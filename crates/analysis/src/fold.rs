@@ -308,6 +308,18 @@ impl Partial {
         }
     }
 
+    /// The place that a record takes from another, if any, and for how many it stands there; `None`: another one stands
+    /// for it.
+    fn place_of(&mut self, arrival: Arrival) -> Option<Option<(usize, u32)>> {
+        let place = match arrival {
+            Arrival::First => return Some(None),
+            Arrival::Instead(at, count) => Some(Some((at, count))),
+            Arrival::Counted => None,
+        };
+        self.stood_for += 1;
+        place
+    }
+
     fn see(&mut self, stamp: Stamp, line: u64) -> i64 {
         // A moment that was seen with the last record adds nothing.
         if self.seen == Some(stamp) {
@@ -498,17 +510,9 @@ impl Partial {
             let events = &mut self.events;
             let class = thin::served_class(request.evented, request.status, request.remaining_us);
             let rank = thin::rank(fingerprint, line);
-            match self.standing_served.arrive(&mut events.served, self.level, us, class, rank) {
-                Arrival::Counted => {
-                    self.stood_for += 1;
-                    return;
-                }
-                Arrival::Instead(at, count) => {
-                    self.stood_for += 1;
-                    instead = Some((at, count));
-                }
-                Arrival::First => {}
-            }
+            let arrival = self.standing_served.arrive(&mut events.served, self.level, us, class, rank);
+            let Some(place) = self.place_of(arrival) else { return };
+            instead = place;
         }
         let events = &mut self.events;
         let served = Served {
@@ -550,17 +554,9 @@ impl Partial {
             self.find_standing();
             let class = thin::access_class(lane, status, record.request_time_us);
             let rank = thin::rank(fingerprint, line);
-            match self.standing_access.arrive(&mut self.events.access, self.level, us, class, rank) {
-                Arrival::Counted => {
-                    self.stood_for += 1;
-                    return;
-                }
-                Arrival::Instead(at, count) => {
-                    self.stood_for += 1;
-                    instead = Some((at, count));
-                }
-                Arrival::First => {}
-            }
+            let arrival = self.standing_access.arrive(&mut self.events.access, self.level, us, class, rank);
+            let Some(place) = self.place_of(arrival) else { return };
+            instead = place;
         }
         let event = Access {
             end_us: us,
