@@ -2,7 +2,6 @@
 
 use std::hash::Hasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
@@ -22,6 +21,7 @@ use crate::events::{
 };
 use crate::fingerprint::Statements;
 use crate::gaps::Presence;
+use crate::keep::{Keep, Met, Room};
 use crate::read::Spans;
 use crate::stretch::Stretches;
 use crate::thin::{self, Arrival, Standing, thin};
@@ -83,75 +83,11 @@ pub struct Partial {
     foreseen: bool,
 }
 
-/// Records, and contents: an input may be full of what no event is made of.
-#[derive(Debug, Clone, Copy, Default)]
-struct Met {
-    records: usize,
-    contents: usize,
-}
-
 /// This part of an input foretells how much the whole will hold.
 const PART_FORETELLING: u64 = 32;
 
 /// So many texts are not worth a look at which of them are still named.
 const FEW_TEXTS: usize = 10_000;
-
-/// Which records of an input are kept one by one.
-#[derive(Debug, Clone, Default)]
-pub struct Keep {
-    /// So many, where all inputs together hold too many: its share.
-    pub most: usize,
-    /// Those of these spans besides, µs in the input's own zone.
-    pub spared: Arc<Spans>,
-    /// What all inputs hold together.
-    pub room: Arc<Room>,
-    /// There is no other input: what would find its copies is not kept.
-    pub alone: bool,
-    /// How many bytes will come, where that is known and they can be read again.
-    pub bytes: Option<u64>,
-}
-
-impl Keep {
-    /// An input that holds more than so many is thinned out, whatever the others hold.
-    fn too_many(&self) -> u64 {
-        self.room.most.max(self.most as u64)
-    }
-}
-
-/// How many records were met in all inputs, by the threads that read them. Nothing is thinned out while they are few; once
-/// they are many every input is held to its share, and those read before that are at the end.
-#[derive(Debug, Default)]
-pub struct Room {
-    records: AtomicU64,
-    contents: AtomicU64,
-    most: u64,
-}
-
-impl Room {
-    /// Room for so many.
-    #[must_use]
-    pub fn new(most: u64) -> Self {
-        Room { most, ..Room::default() }
-    }
-
-    /// Whether there are more.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        [&self.records, &self.contents].iter().any(|met| met.load(Ordering::Relaxed) > self.most)
-    }
-
-    /// The sums depend on nothing but the inputs: each is of what every part of them adds to.
-    fn add(&self, met: Met) {
-        self.records.fetch_add(met.records as u64, Ordering::Relaxed);
-        self.contents.fetch_add(met.contents as u64, Ordering::Relaxed);
-    }
-
-    /// Forgets an input that will be read once more.
-    pub fn forget(&self, input: &Partial) {
-        self.records.fetch_sub(input.met.records as u64, Ordering::Relaxed);
-        self.contents.fetch_sub(input.met.contents as u64, Ordering::Relaxed);
-    }
-}
 
 impl Partial {
     /// Nothing yet of a stretch whose whole is thinned out to `level` already: the stretch is at once. Its events will lie
@@ -219,6 +155,11 @@ impl Partial {
     #[must_use]
     pub fn was_misjudged(&self, keep: &Keep) -> bool {
         self.foreseen && self.met.records as u64 <= keep.too_many()
+    }
+
+    /// Gives up its place among all inputs: it will be read once more.
+    pub fn leave(&self, room: &Room) {
+        room.remove(self.met);
     }
 
     /// Takes its place among all inputs, of which it was not read with.

@@ -29,6 +29,7 @@ pub mod fold;
 pub mod gaps;
 pub mod impact;
 pub mod interval;
+pub mod keep;
 pub mod link;
 pub mod lives;
 mod parts;

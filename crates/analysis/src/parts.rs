@@ -8,7 +8,8 @@ use stormtrace_logs::format::Memory;
 use stormtrace_logs::routes::{AnyLine, Routes};
 
 use crate::events::Events;
-use crate::fold::{Keep, Partial};
+use crate::fold::Partial;
+use crate::keep::Keep;
 use crate::read::Options;
 
 /// What one part says, while it is read.

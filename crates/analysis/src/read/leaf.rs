@@ -13,7 +13,8 @@ use stormtrace_logs::{binary, routes, text};
 
 use super::{Input, Options, walk::Leaf};
 use crate::events::Events;
-use crate::fold::{Keep, Partial};
+use crate::fold::Partial;
+use crate::keep::Keep;
 use crate::parts;
 use crate::report::RunnerUp;
 

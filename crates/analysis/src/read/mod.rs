@@ -29,7 +29,8 @@ use find::list;
 pub use find::{Found, find};
 pub use progress::Progress;
 
-use crate::fold::{Keep, Partial, Room};
+use crate::fold::Partial;
+use crate::keep::{Keep, Room};
 use crate::report::RunnerUp;
 use crate::summary::{self, Summary};
 
@@ -244,13 +245,13 @@ fn read_all(paths: &[PathBuf], options: &Options, more_to_come: bool) -> Result<
     let alone = stored.len() == 1 && !more_to_come;
     let outcomes = in_parallel(stored, |index, stored| {
         let most = shares.get(index).copied().unwrap_or(FEWEST_RECORDS);
-        let plain = stored.size().filter(|_| stored.size() == stored.expanded());
+        let plain = stored.size().filter(|size| stored.expanded() == Some(*size));
         let keep = Keep { most, room: Arc::clone(&room), alone, bytes: plain, ..Keep::default() };
         let one = read_one(stored, &context, options, &keep)?;
         let Some(input) = one.inputs.iter().find(|input| input.partial.was_misjudged(&keep)) else {
             return Ok(one);
         };
-        room.forget(&input.partial);
+        input.partial.leave(&room);
         if let Some(progress) = &options.progress {
             progress.expect(input.bytes);
         }

@@ -13,7 +13,7 @@ use nom::{IResult, Parser};
 
 use super::{Claim, Context, Format, Memory, Raw, Sample, Source};
 use crate::record::{Level, OdooEvent, OdooRecord, Record};
-use crate::sixteen::{self, u8x16};
+use crate::sixteen;
 use crate::timestamp::{
     LastTime, Stamp, begins_with_shape, date_time_us, leading_number, number as digits_of, short_seconds_us,
 };
@@ -61,13 +61,7 @@ impl Format for Odoo {
     }
 
     fn starts_record(&self, line: &[u8]) -> bool {
-        if begins_with_shape(line, STAMP) {
-            let rest = line.get(STAMP.len()..).unwrap_or_default();
-            if begins_at_info(rest) || behind_stamp(rest).is_some() {
-                return true;
-            }
-        }
-        dialects::starts(line)
+        header_start(line).is_some() || dialects::starts(line)
     }
 
     fn parse<'a>(&self, raw: &'a Raw<'_>, memory: &mut Memory) -> Result<Record<'a>, &'static str> {
@@ -75,13 +69,16 @@ impl Format for Odoo {
         if raw.orphan {
             return Err("no_header");
         }
-        let Some((stamp, rest)) = stamp(text, &mut memory.date_time) else {
-            // What looks like a header has a time that there is not.
-            let header = header_start(text).is_some();
-            return if header { Err("bad_timestamp") } else { dialects::parse(text, raw.outer, raw.pid) };
-        };
-        let Some((pid, level, rest)) = behind_stamp(rest) else {
-            return dialects::parse(text, raw.outer, raw.pid);
+        let header = stamp(text, &mut memory.date_time)
+            .and_then(|(stamp, rest)| behind_stamp(rest).map(|behind| (stamp, behind)));
+        let Some((stamp, (pid, level, rest))) = header else {
+            // What looks like a header all the same has a time that there is not.
+            let looks_like_one = header_start(text).is_some();
+            return if looks_like_one {
+                Err("bad_timestamp")
+            } else {
+                dialects::parse(text, raw.outer, raw.pid)
+            };
         };
         let Some(common) = common_request(rest) else { return behind_level(stamp, pid, level, rest) };
         Ok(Record::Odoo(OdooRecord {
@@ -177,9 +174,6 @@ pub(super) fn level(name: &[u8]) -> Option<Level> {
     })
 }
 
-/// The shape of the time at the start of a header.
-const STAMP: &[u8; 24] = b"dddd-dd-dd dd:dd:dd,ddd ";
-
 /// The time at the start of a header, and what follows it.
 fn stamp<'a>(line: &'a [u8], last: &mut LastTime<i64, 19, 11>) -> Option<(Stamp, &'a [u8])> {
     let (stamp, rest) = line.split_first_chunk::<24>()?;
@@ -191,15 +185,7 @@ fn stamp<'a>(line: &'a [u8], last: &mut LastTime<i64, 19, 11>) -> Option<(Stamp,
 
 /// The fixed part of the header: pid, level and the rest behind `LEVEL `. Of the time only its shape is looked at.
 fn header_start(line: &[u8]) -> Option<(u32, Level, &[u8])> {
-    begins_with_shape(line, STAMP).then(|| behind_stamp(line.get(STAMP.len()..)?))?
-}
-
-/// Whether `PID INFO ` is what [`behind_stamp`] finds, as nearly always: without reading it.
-fn begins_at_info(line: &[u8]) -> bool {
-    let Some(sixteen) = line.first_chunk() else { return false };
-    let digits = (!sixteen::digits(u8x16::new(*sixteen)).to_bitmask()).trailing_zeros() as usize;
-    // Any number of nine digits is a pid.
-    (1..10).contains(&digits) && line.get(digits..).is_some_and(|rest| rest.starts_with(b" INFO "))
+    begins_with_shape(line, b"dddd-dd-dd dd:dd:dd,ddd ").then(|| behind_stamp(line.get(24..)?))?
 }
 
 /// What [`header_start`] finds behind the time.

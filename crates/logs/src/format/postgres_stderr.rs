@@ -215,7 +215,7 @@ fn is_start_script(line: &[u8]) -> bool {
 pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
     let own = context.log_line_prefixes.iter().map(|pattern| Prefix::compile(pattern));
     let candidates: Vec<Prefix> = own.chain(common().iter().cloned()).collect();
-    let (mut cuts, mut others) = (Vec::new(), 0u32);
+    let (mut cuts, mut others) = (Vec::new(), 0);
     for line in &sample.lines {
         if matches!(line.first(), None | Some(b'\t')) || is_start_script(line) {
             continue;
@@ -244,13 +244,12 @@ pub fn detect(sample: &Sample<'_>, context: &Context) -> Option<Claim> {
             break;
         }
     }
-    let starts: u32 = cuts.iter().map(|(found, _)| u32::from(*found)).sum();
-    others += cuts.iter().map(|(found, _)| u32::from(!*found)).sum::<u32>();
+    let starts = cuts.iter().filter(|(found, _)| *found).count();
+    let score = starts as f64 / (cuts.len() + others).max(1) as f64;
     // The first of the best.
     let best =
         candidates.into_iter().zip(counts).reduce(|best, next| if next.1 > best.1 { next } else { best });
     let (prefix, _) = best?;
-    let score = f64::from(starts) / f64::from(starts.saturating_add(others).max(1));
     (score >= 0.3).then(|| Claim { format: Box::new(StderrLog { prefix }), score })
 }
 
